@@ -1,0 +1,199 @@
+"""Convolutions and the fully connected layer: the ops that multiply."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+from detc.ir.op import Argument, Op, Problem, TorchCall
+from detc.ir.types import TensorType
+
+Pair = tuple[int, int]
+
+
+def needs_map(inputs: Sequence[TensorType]) -> Problem | None:
+    """The problem of an op that works on [channels, height, width], or None."""
+    if inputs[0].is_map:
+        return None
+    return Problem(f"needs a map [channels, height, width], got {inputs[0]}")
+
+
+def resolve_padding(pad: Any, k: Pair, dilation: Pair) -> Pair:
+    """(rows, columns) on each side: `same` is half the dilated kernel, `valid` is none."""
+    if pad == "same":
+        return (dilation[0] * (k[0] - 1) // 2, dilation[1] * (k[1] - 1) // 2)
+    if pad == "valid":
+        return (0, 0)
+    return pad if isinstance(pad, tuple) else (pad, pad)
+
+
+def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (1, 1), ceil: bool = False) -> Pair:
+    """Height and width after a sliding window, torch's rule; with `ceil` no window starts in the padding behind the map."""
+    result = []
+    for n, window, step, margin, gap in zip(size, k, stride, pad, dilation, strict=True):
+        room = n + 2 * margin - gap * (window - 1) - 1
+        count = (-(-room // step) if ceil else room // step) + 1
+        if ceil and (count - 1) * step >= n + margin:
+            count -= 1
+        result.append(count)
+    return (result[0], result[1])
+
+
+@dataclass(frozen=True)
+class Conv(Op):
+    """2-D convolution with symmetric zero padding. `weights` is the scheme that a target stores them in, such as ("masked", 3).
+
+    `batch_norm` and `activation` are filled by passes only: the folded BN layer's name, and the fused activation (name, *arguments).
+    """
+
+    name: ClassVar[str] = "conv"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument("channels", "int", keyword=False),
+        Argument("k", "dims", (3, 3), keyword=False),
+        Argument("s", "dims", (1, 1)),
+        Argument("pad", "pad", "same"),
+        Argument("dilation", "dims", (1, 1)),
+        Argument("groups", "int", 1),
+        Argument("bias", "bool", True),
+        Argument("weights", "scheme", None),
+        Argument("init", "init", None),
+    )
+
+    channels: int
+    k: Pair = (3, 3)
+    stride: Pair = (1, 1)
+    pad: Pair = (1, 1)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+    bias: bool = True
+    weights: tuple[Any, ...] | None = None
+    init: tuple[Any, ...] | None = None
+    batch_norm: str = ""
+    activation: tuple[Any, ...] | None = None
+
+    @classmethod
+    def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        pad = resolve_padding(given["pad"], given["k"], given["dilation"])
+        fixed = {key: given[key] for key in ("channels", "k", "dilation", "groups", "bias", "weights", "init")}
+        return cls(**fixed, stride=given["s"], pad=pad)
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        x = inputs[0]
+        if self.channels < 1:
+            return Problem(f"has {self.channels} output channels; it needs at least 1")
+        if min(*self.k, *self.stride, *self.dilation, self.groups) < 1 or min(self.pad) < 0:
+            return Problem("needs kernel, stride, dilation and groups of at least 1 and no negative padding")
+        if x.channels % self.groups or self.channels % self.groups:
+            return Problem(
+                f"has groups = {self.groups}, which does not divide {x.channels} input and {self.channels} output channels"
+            )
+        height, width = window_size((x.height, x.width), self.k, self.stride, self.pad, self.dilation)
+        if height < 1 or width < 1:
+            return Problem(f"has a {self.k[0]}x{self.k[1]} window that does not fit into {x.height}x{x.width}")
+        return TensorType((self.channels, height, width))
+
+    def weight_shape(self, inputs: Sequence[TensorType]) -> tuple[int, int, int, int]:
+        """Output channels, input channels a group, rows, columns."""
+        return (self.channels, inputs[0].channels // self.groups, *self.k)
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        out, per_group, rows, columns = self.weight_shape(inputs)
+        return out * per_group * rows * columns + (out if self.bias else 0)
+
+    def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
+        _, per_group, rows, columns = self.weight_shape(inputs)
+        return output.elements * per_group * rows * columns
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        args: list[tuple[str, Any]] = [("", inputs[0].channels), ("", self.channels), ("", square(self.k))]
+        for keyword, value, default in (
+            ("stride", square(self.stride), 1),
+            ("padding", square(self.pad), 0),
+            ("dilation", square(self.dilation), 1),
+            ("groups", self.groups, 1),
+            ("bias", self.bias, True),
+        ):
+            if value != default:
+                args.append((keyword, value))
+        return TorchCall("nn.Conv2d", tuple(args))
+
+    def row(self) -> dict[str, Any]:
+        return {
+            "kernel": list(self.k),
+            "stride": list(self.stride),
+            "padding": list(self.pad),
+            "groups": self.groups,
+            "bias": self.bias,
+        }
+
+
+@dataclass(frozen=True)
+class Depthwise(Op):
+    """`depthwise(3x3)`: a convolution with one group a channel. Only a spelling: what it makes is a Conv."""
+
+    name: ClassVar[str] = "depthwise"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument("k", "dims", (3, 3), keyword=False),
+        *(a for a in Conv.arguments if a.name not in ("channels", "k", "groups")),
+    )
+
+    @classmethod
+    def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        return Conv.make(inputs, {**given, "channels": inputs[0].channels, "groups": inputs[0].channels})
+
+
+@dataclass(frozen=True)
+class Linear(Op):
+    """Fully connected layer on a vector."""
+
+    name: ClassVar[str] = "linear"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument("features", "int", keyword=False),
+        Argument("bias", "bool", True),
+        Argument("init", "init", None),
+    )
+
+    features: int
+    bias: bool = True
+    init: tuple[Any, ...] | None = None
+    activation: tuple[Any, ...] | None = None
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        if len(inputs[0].shape) != 1:
+            return Problem(f"needs a vector, got {inputs[0]}", help="put `|> flatten` before it")
+        if self.features < 1:
+            return Problem(f"has {self.features} features; it needs at least 1")
+        return TensorType((self.features,))
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        return self.features * inputs[0].elements + (self.features if self.bias else 0)
+
+    def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
+        return self.features * inputs[0].elements
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        bias = () if self.bias else (("bias", False),)
+        return TorchCall("nn.Linear", (("", inputs[0].elements), ("", self.features), *bias))
+
+    def row(self) -> dict[str, Any]:
+        return {**super().row(), "bias": self.bias}
+
+
+def square(pair: Pair) -> int | Pair:
+    """A pair as a person writes it in torch: one number where both are equal."""
+    return pair[0] if pair[0] == pair[1] else pair
+
+
+def with_activation(op: Conv | Linear, activation: tuple[Any, ...]) -> Conv | Linear:
+    """The same layer with an activation fused behind it."""
+    return replace(op, activation=activation)
+
+
+OPS = (Conv, Depthwise, Linear)
