@@ -7,7 +7,7 @@ ops compare, hash, print and serialise by themselves. A new op is one class in `
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 from detc.ir.types import TensorType
@@ -24,6 +24,10 @@ class Problem:
     help: str = ""
 
 
+REQUIRED: Any = object()
+"""The default of an argument that has none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Argument:
     """How one attribute is written in a spec.
@@ -35,13 +39,13 @@ class Argument:
 
     name: str
     kind: str
-    default: Any = MISSING
+    default: Any = REQUIRED
     keyword: bool = True
     choices: tuple[str, ...] = ()
 
     @property
     def required(self) -> bool:
-        return self.default is MISSING
+        return self.default is REQUIRED
 
 
 @dataclass(frozen=True, slots=True)
