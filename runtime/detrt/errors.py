@@ -1,18 +1,27 @@
-"""The one way in which detrt refuses: a sentence for the user, never a traceback."""
+"""The one exception for everything a user can put right: data, checkpoints, artifacts, options. `cli.py` prints it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class DetrtError(Exception):
-    """A mistake in what the user gave (a lock, a data set, a checkpoint, an option) or in what the machine allows.
+    """A mistake of the user's world, not of the program.
 
-    `message` says what is wrong with its actual value; `help` the cheapest remedy. Programs print both and exit with 1.
+    `message` says what is wrong in one sentence, `place` where (a file, `file:line`, or a key such as `data.cells.root`),
+    `remedy` what to do about it. Both may be empty. `str()` gives the whole text, one fact a line.
     """
 
-    def __init__(self, message: str, help: str = "") -> None:
+    def __init__(self, message: str, place: str | Path = "", remedy: str = "") -> None:
         super().__init__(message)
         self.message = message
-        self.help = help
+        self.place = str(place)
+        self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.message}\nhelp: {self.help}" if self.help else self.message
+        lines = [self.message]
+        if self.place:
+            lines.append(f"  --> {self.place}")
+        if self.remedy:
+            lines.append(f"help: {self.remedy}")
+        return "\n".join(lines)
