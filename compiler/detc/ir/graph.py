@@ -1,4 +1,5 @@
-"""The graph: nodes that each give one tensor, the scopes they were written in, and the outputs. Built once, then only replaced."""
+"""The graph: nodes that each give one tensor, the scopes they were written in, and the outputs. Built once, then
+only replaced."""
 
 from __future__ import annotations
 
@@ -19,7 +20,9 @@ class Node:
 
     `name` is dotted and unique, and is the layer's name everywhere: in reports, in state_dict keys, in emitted files.
     `module` names the node that owns the weights: itself, or an earlier node where a layer is shared.
-    `scope` is the path of the Scope it was written in. `span` is the op's own text; `via` the calls that led there, outermost first.
+    `scope` is the path of the Scope it was written in. `span` is the op's own text; `via` the calls that led there,
+    outermost first.
+    `absorbed` names the nodes that passes have merged into this one, in order of execution.
     """
 
     name: str
@@ -30,6 +33,7 @@ class Node:
     scope: str = ""
     module: str = ""
     via: tuple[Span, ...] = ()
+    absorbed: tuple[str, ...] = ()
 
     @property
     def owns_weights(self) -> bool:
@@ -38,14 +42,17 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One place of the source in which nodes were made: the model (path ""), a pipeline, an instance of a block, a repetition, a list.
+    """One place of the source in which nodes were made: the model (path ""), a pipeline, an instance of a block, a
+    repetition, a list.
 
     `kind`: "model", "block" (an instance of block `block`), "pipeline" (the stages of a let with several stages or of a
-    parenthesised composition), "repeat" (`f * n`, children named 0..n-1), "list" (a comprehension or list, children named 0..n-1).
+    parenthesised composition), "repeat" (`f * n`, children named 0..n-1), "list" (a comprehension or list, children
+    named 0..n-1).
     `path` is also the prefix of its nodes' names, so attribute paths of generated modules follow from it.
     `params` are the evaluated arguments of a block that are not tensors (plain values; functions as their source text).
     `inputs` are the names of the nodes whose tensors enter, in the order of the block's tensor parameters;
-    `outputs` maps output names (lets too) to node names, "" for the unnamed result. `span` is the definition, `call` the use.
+    `outputs` maps output names (lets too) to node names, "" for the unnamed result. `span` is the definition, `call`
+    the use.
     """
 
     path: str
@@ -78,7 +85,8 @@ class Graph:
     _edges: nx.DiGraph | None = None
 
     def add(self, node: Node) -> Node:
-        """Append a node. Its inputs must be there already and its name free; KeyError or ValueError otherwise (a bug, not a user's mistake)."""
+        """Append a node. Its inputs must be there already and its name free; KeyError or ValueError otherwise (a
+        bug, not a user's mistake)."""
         if node.name in self._nodes:
             raise ValueError(f"node {node.name} exists")
         for name in node.inputs:

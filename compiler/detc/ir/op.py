@@ -1,6 +1,7 @@
 """What every op knows of itself: how it is written in a spec, what shape it gives, what it costs, how torch spells it.
 
-An op is a frozen dataclass whose fields are its attributes, all plain values (ints, floats, strings, tuples, bools, None), so that
+An op is a frozen dataclass whose fields are its attributes, all plain values (ints, floats, strings, tuples, bools,
+None), so that
 ops compare, hash, print and serialise by themselves. A new op is one class in `ir/ops/` and one entry in its list.
 """
 
@@ -18,7 +19,8 @@ Attribute = Scalar | tuple["Attribute", ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Why an op cannot be applied: `message` completes "`name` ..." ("needs a map, got f32[10]"); `help` is the remedy."""
+    """Why an op cannot be applied: `message` completes "`name` ..." ("needs a map, got f32[10]"); `help` is the
+    remedy."""
 
     message: str
     help: str = ""
@@ -32,8 +34,10 @@ REQUIRED: Any = object()
 class Argument:
     """How one attribute is written in a spec.
 
-    `kind` says what values the elaborator takes: int, float, bool, str, dims (int or `3x3` -> pair), pad (int, dims, `same`, `valid`),
-    name (one of `choices`), bits (a quantity in bits), scheme (a weight scheme such as `masked(3 bits)`), init, expr (any plain value).
+    `kind` says what values the elaborator takes: int, float, bool, str, dims (int or `3x3` -> pair), pad (int, dims,
+    `same`, `valid`),
+    name (one of `choices`), bits (a quantity in bits), scheme (a weight scheme such as `masked(3 bits)`), init, expr
+    (any plain value).
     Arguments are positional in the order of `Op.arguments` until the first with `keyword=True`.
     """
 
@@ -50,7 +54,8 @@ class Argument:
 
 @dataclass(frozen=True, slots=True)
 class TorchCall:
-    """Torch's spelling of an op. A module: `callee="nn.Conv2d"` with constructor `args`; a function: `is_module=False`, applied to
+    """Torch's spelling of an op. A module: `callee="nn.Conv2d"` with constructor `args`; a function:
+    `is_module=False`, applied to
     the inputs first, then to `args`. Attribute values are literals; `args` pairs are (keyword or "", value)."""
 
     callee: str
@@ -69,7 +74,8 @@ class Op:
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
-        """The op for these inputs: `given` holds every argument of `arguments` (defaults filled in), already of its kind."""
+        """The op for these inputs: `given` holds every argument of `arguments` (defaults filled in), already of its
+        kind."""
         names = {f.name for f in fields(cls)}
         return cls(**{k: v for k, v in given.items() if k in names})
 

@@ -11,7 +11,8 @@ BITS = {"u5": 5, "u8": 8, "i8": 8, "u16": 16, "i16": 16, "i32": 32, "f16": 16, "
 
 @dataclass(frozen=True, slots=True)
 class TensorType:
-    """`shape` is (channels, height, width) for maps, (features,) for vectors; batch is never written. `dtype` is a key of BITS."""
+    """`shape` is (channels, height, width) for maps, (features,) for vectors; batch is never written. `dtype` is a
+    key of BITS."""
 
     shape: tuple[int, ...]
     dtype: str = "f32"

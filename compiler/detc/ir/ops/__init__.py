@@ -3,9 +3,7 @@
 from detc.ir.op import Op
 from detc.ir.ops import activation, combine, conv, norm, pool, source
 
-OPS: dict[str, type[Op]] = {
-    op.name: op for family in (conv, norm, activation, pool, combine) for op in family.OPS
-}
+OPS: dict[str, type[Op]] = {op.name: op for family in (conv, norm, activation, pool, combine) for op in family.OPS}
 """Ops by the word that names them in a spec. `input` is declared, not called, and so not among them."""
 
 ALL_OPS: dict[str, type[Op]] = {"input": source.Input, **OPS}

@@ -38,7 +38,9 @@ class Mul(Op):
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         a, b = sorted(inputs, key=lambda t: -t.elements)
         if a.shape != b.shape and b.shape != (a.channels, 1, 1):
-            return Problem(f"multiplies {inputs[0]} and {inputs[1]}; it needs one shape, or [channels, 1, 1] on one side")
+            return Problem(
+                f"multiplies {inputs[0]} and {inputs[1]}; it needs one shape, or [channels, 1, 1] on one side"
+            )
         return TensorType(a.shape)
 
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:

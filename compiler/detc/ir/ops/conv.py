@@ -29,7 +29,8 @@ def resolve_padding(pad: Any, k: Pair, dilation: Pair) -> Pair:
 
 
 def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (1, 1), ceil: bool = False) -> Pair:
-    """Height and width after a sliding window, torch's rule; with `ceil` no window starts in the padding behind the map."""
+    """Height and width after a sliding window, torch's rule; with `ceil` no window starts in the padding behind the
+    map."""
     result = []
     for n, window, step, margin, gap in zip(size, k, stride, pad, dilation, strict=True):
         room = n + 2 * margin - gap * (window - 1) - 1
@@ -42,9 +43,11 @@ def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (
 
 @dataclass(frozen=True)
 class Conv(Op):
-    """2-D convolution with symmetric zero padding. `weights` is the scheme that a target stores them in, such as ("masked", 3).
+    """2-D convolution with symmetric zero padding. `weights` is the scheme that a target stores them in, such as
+    ("masked", 3).
 
-    `batch_norm` and `activation` are filled by passes only: the folded BN layer's name, and the fused activation (name, *arguments).
+    `batch_norm` and `activation` are filled by passes only: the folded BN layer's name, and the fused activation
+    (name, *arguments).
     """
 
     name: ClassVar[str] = "conv"

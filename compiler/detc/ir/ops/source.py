@@ -14,7 +14,8 @@ from detc.ir.types import TensorType
 class Input(Op):
     """The picture that enters: written `input frame: u8[3, 448, 448] = camera(..)`, not called by name.
 
-    `order` is bgr, rgb or ycrcb. Pictures are encoded as (x / scale - mean) / std, a value a channel, unless the target has an input
+    `order` is bgr, rgb or ycrcb. Pictures are encoded as (x / scale - mean) / std, a value a channel, unless the
+    target has an input
     step of its own.
     """
 
