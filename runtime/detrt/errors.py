@@ -1,4 +1,4 @@
-"""The one exception for everything a user can put right: data, checkpoints, artifacts, options. `cli.py` prints it."""
+"""The one way in which detrt refuses: a sentence for the user, never a traceback."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from pathlib import Path
 
 
 class DetrtError(Exception):
-    """A mistake of the user's world, not of the program.
+    """A mistake in what the user gave (data, a lock, a checkpoint, an artifact, an option) or in what the machine allows.
 
-    `message` says what is wrong in one sentence, `place` where (a file, `file:line`, or a key such as `data.cells.root`),
-    `remedy` what to do about it. Both may be empty. `str()` gives the whole text, one fact a line.
+    `message` says in one sentence what is wrong, with its actual value; `place` where (a file, `file:line`, or a key such as
+    `data.cells.root`); `remedy` the cheapest way out. The last two may be empty. Programs print `str(error)` and exit with 1.
     """
 
     def __init__(self, message: str, place: str | Path = "", remedy: str = "") -> None:
