@@ -1,0 +1,78 @@
+"""From a BGR picture to what the net reads: size, colour order, and the input's number format."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detrt.data.sample import Image
+from detrt.errors import DetrtError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+U5 = np.minimum(31, ((np.arange(256) >> 2) + 1) >> 1).astype(np.uint8)
+"""The 8 to 5 bit step of the GTI 5801 for every byte: x5 = min(31, ((x >> 2) + 1) >> 1) (measured on the vendor's software chip)."""
+
+ORDERS = {"bgr": None, "rgb": cv2.COLOR_BGR2RGB, "ycrcb": cv2.COLOR_BGR2YCrCb}
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """The input of a model as `lock["model"]["input"]` states it.
+
+    `bytes_of` makes the uint8 part of the work, cheap and in the loader's threads: resize, colour order, for u5 the table of 0..31.
+    `tensor` does the rest on the model's device: float32, for affine `(x / scale - mean) / std`.
+    """
+
+    width: int
+    height: int
+    order: str
+    kind: str
+    scale: float = 1.0
+    mean: tuple[float, ...] = ()
+    std: tuple[float, ...] = ()
+
+    @classmethod
+    def of(cls, model_input: Mapping[str, Any]) -> Encoding:
+        """From the lock. Raises DetrtError for an order, channel count or encoding that pictures cannot have."""
+        channels, height, width = (int(v) for v in model_input["shape"])
+        encoding = dict(model_input.get("encoding") or {"kind": "u5"})
+        order, kind = str(model_input.get("order", "bgr")), str(encoding["kind"])
+        if channels != 3 or order not in ORDERS or kind not in ("u5", "affine"):
+            raise DetrtError(f"no encoding of pictures to {channels} channels, order `{order}`, kind `{kind}`", "model.input")
+        mean, std = (tuple(float(v) for v in encoding.get(key) or ()) for key in ("mean", "std"))
+        return cls(width, height, order, kind, float(encoding.get("scale") or 1.0), mean or (0.0,) * 3, std or (1.0,) * 3)
+
+    def resized(self, image: Image) -> Image:
+        """Bilinear, as the host does it on the device (`cv2.resize`); the aspect ratio is not kept."""
+        if image.shape[:2] == (self.height, self.width):
+            return image
+        return np.asarray(cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
+
+    def bytes_of(self, image: Image) -> Image:
+        """uint8 [height, width, 3] in the model's order from a BGR picture of any size; 0..31 for u5."""
+        resized = self.resized(image)
+        code = ORDERS[self.order]
+        ordered = resized if code is None else cv2.cvtColor(resized, code)
+        return np.asarray(cv2.LUT(ordered, U5) if self.kind == "u5" else ordered, np.uint8)
+
+    def array(self, data: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """float32 [n, 3, height, width] from stacked `bytes_of` [n, height, width, 3], without torch."""
+        floats = data.astype(np.float32)
+        if self.kind == "affine":
+            floats = (floats / np.float32(self.scale) - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+        return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
+
+    def tensor(self, data: Tensor) -> Tensor:
+        """float32 [n, 3, height, width], channels last in memory, from stacked `bytes_of` [n, height, width, 3] on any device."""
+        floats = data.permute(0, 3, 1, 2).float()
+        if self.kind == "affine":
+            mean, std = (floats.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
+            floats = (floats / self.scale - mean) / std
+        return floats

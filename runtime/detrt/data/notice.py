@@ -1,0 +1,30 @@
+"""One thing that is wrong with a data set, and what was done about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal[
+    "missing image",
+    "broken image",
+    "missing label file",
+    "broken label file",
+    "unknown class",
+    "degenerate box",
+    "box outside",
+    "box partly outside",
+    "wrong size",
+    "repeated picture",
+    "class without box",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """`where` names a picture or file of the set, `detail` the actual value, `action` what was done in the past tense."""
+
+    kind: Kind
+    where: str
+    detail: str
+    action: str
