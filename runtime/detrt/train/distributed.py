@@ -1,0 +1,95 @@
+"""The processes of one run under torchrun: who I am, sums over all, and one place that starts and ends the group."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from detrt.errors import DetrtError
+
+
+@dataclass(frozen=True, slots=True)
+class Processes:
+    """`rank` of `world` processes; process 0 prints and writes."""
+
+    rank: int
+    world: int
+    device: torch.device
+
+    @property
+    def first(self) -> bool:
+        return self.rank == 0
+
+    def sum(self, value: Tensor) -> Tensor:
+        """`value` summed over all processes, in place."""
+        if self.world > 1:
+            dist.all_reduce(value)
+        return value
+
+    def gather(self, value: Any) -> list[Any]:
+        """`value` of every process, in order of rank, in every process."""
+        if self.world == 1:
+            return [value]
+        found: list[Any] = [None] * self.world
+        dist.all_gather_object(found, value)
+        return found
+
+    def share(self, value: Any) -> Any:
+        """Process 0's `value` in every process."""
+        if self.world == 1:
+            return value
+        box = [value]
+        dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
+        return box[0]
+
+    def wait(self) -> None:
+        """Returns when every process has come here."""
+        if self.world > 1:
+            dist.barrier()
+
+
+@contextmanager
+def process_group(device: str | None) -> Iterator[Processes]:
+    """The processes that torchrun announces in the environment: nccl between GPUs, gloo between CPUs; alone without torchrun.
+
+    `device` is `cpu`, `cuda`, `cuda:1` or None for the best there is.
+    """
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    rank = int(os.environ.get("RANK", "0"))
+    local = int(os.environ.get("LOCAL_RANK", "0"))
+    chosen = _device(device, local, world)
+    if world == 1:
+        yield Processes(0, 1, chosen)
+        return
+    if chosen.type == "cuda":
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=30))
+    try:
+        yield Processes(rank, world, chosen)
+    finally:
+        dist.destroy_process_group()
+
+
+def _device(name: str | None, local: int, world: int) -> torch.device:
+    try:
+        device = torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+    except RuntimeError:
+        raise DetrtError(f"--device {name}: no such device", remedy="cpu, cuda, or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise DetrtError(f"--device {name}: training runs on cpu and cuda")
+    if device.type == "cuda":
+        if not torch.cuda.is_available():
+            raise DetrtError(f"--device {name}: this torch sees no GPU", remedy="--device cpu, or a CUDA build of torch")
+        if device.index is None or world > 1:
+            device = torch.device("cuda", local)
+        if device.index is not None and device.index >= torch.cuda.device_count():
+            raise DetrtError(f"process {local} has no GPU of its own: this machine has {torch.cuda.device_count()}")
+    return device

@@ -1,0 +1,43 @@
+"""The optimiser of a stage, in torch's fused form, and the weight decay that is part of the loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from detrt import lock
+
+
+def make_optimizer(options: lock.Optimizer, parameters: Sequence[nn.Parameter]) -> torch.optim.Optimizer:
+    """SGD, Adam or AdamW over `parameters`; with `l2 = loss` the decay is left to `add_l2_gradient`."""
+    decay = 0.0 if options.l2 == "loss" else options.weight_decay
+    if options.name == "sgd":
+        return torch.optim.SGD(parameters, lr=options.lr, momentum=options.momentum, weight_decay=decay, fused=True)
+    kind = torch.optim.AdamW if options.name == "adamw" else torch.optim.Adam
+    return kind(parameters, lr=options.lr, betas=options.betas, weight_decay=decay, fused=True)
+
+
+@torch.no_grad()
+def add_l2_gradient(parameters: Sequence[nn.Parameter], decay: float) -> None:
+    """Adds the gradient of `decay * sum(w ** 2)`, the explicit term of the vendor's loss, as backward of that term would.
+
+    Written out because autograd through a sum over every weight costs a kernel a parameter in each direction.
+    """
+    trained = [parameter for parameter in parameters if parameter.grad is not None]
+    torch._foreach_add_([parameter.grad for parameter in trained], trained, alpha=2 * decay)
+
+
+@torch.no_grad()
+def l2_term(parameters: Sequence[nn.Parameter], decay: float) -> Tensor:
+    """`decay * sum(w ** 2)`, for the record."""
+    return decay * torch.stack(torch._foreach_norm(list(parameters))).square().sum()
+
+
+def move_state_like_parameters(optimizer: torch.optim.Optimizer) -> None:
+    """Gives restored moments the memory format of their parameters: mixed formats give the same numbers, slower."""
+    for parameter, state in optimizer.state.items():
+        for key, value in state.items():
+            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
+                state[key] = torch.empty_like(parameter).copy_(value)
