@@ -1,0 +1,19 @@
+"""What the device package raises for a user's mistake: always with the place and the cause in the message."""
+
+from __future__ import annotations
+
+
+class DeviceError(ValueError):
+    """Base of all: safe to show to a user as it is."""
+
+
+class NetworkError(DeviceError):
+    """A network the 5801 cannot run, or whose tensors do not fit its description. `problems` holds one sentence each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        super().__init__("; ".join(problems))
+
+
+class ArtifactError(DeviceError):
+    """A file that is damaged, incomplete or not what it claims to be."""
