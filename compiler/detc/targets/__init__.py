@@ -1,0 +1,39 @@
+"""The targets. Built-in ones are a table; entry points of other packages are read only for a name that is not in it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from detc.targets.backend import TargetBackend
+
+BUILTIN: dict[str, str] = {"gti5801": "detc.targets.gti5801.backend"}
+"""Target name -> the module whose BACKEND it is. Its facts are `targets/<name>/target.det`."""
+
+ENTRY_POINTS = "detc.targets"
+
+
+def det_file(name: str) -> Path:
+    """Where the facts of a built-in target stand."""
+    return Path(__file__).parent / name / "target.det"
+
+
+def backend(lineage: tuple[str, ...]) -> TargetBackend | None:
+    """The backend of a target: its own, else that of the nearest ancestor that has one; None where none has."""
+    for name in lineage:
+        if name in BUILTIN:
+            found: TargetBackend = import_module(BUILTIN[name]).BACKEND
+            return found
+    return _installed(lineage)
+
+
+def _installed(lineage: tuple[str, ...]) -> TargetBackend | None:
+    from importlib.metadata import entry_points
+
+    for name in lineage:
+        for entry in entry_points(group=ENTRY_POINTS, name=name):
+            found: TargetBackend = entry.load()
+            return found
+    return None

@@ -1,0 +1,36 @@
+"""What a target hands down: its facts, its extra passes, and one function that judges a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from detc.diagnostics import Finding
+from detc.ir.graph import Graph
+from detc.passes.context import Pass
+from detc.semantics.program import Model, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a target says of a model.
+
+    `plan` goes into the lock file and is read by the target's device package alone. `metrics` join the report's, `limits` are its
+    budget bars ({"name", "used", "limit", "unit", ..}), `columns` extra values of the layer table by node name.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    plan: dict[str, Any] | None = None
+    metrics: dict[str, Any] = field(default_factory=dict)
+    limits: list[dict[str, Any]] = field(default_factory=list)
+    columns: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetBackend:
+    """The Python side of a target. `judge` sees the lowered graph: batch norm folded, activations fused, then `passes`."""
+
+    name: str
+    judge: Callable[[Graph, Model, Target], Judgement]
+    passes: tuple[Pass, ...] = ()

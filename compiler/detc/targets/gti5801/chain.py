@@ -1,0 +1,333 @@
+"""The net as the 5801 sees it: one chain of sublayers, each a conv with its ReLU, perhaps a shortcut, perhaps a pool."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from detc.diagnostics import Finding, Related, Rule
+from detc.ir.graph import Graph, Node
+from detc.ir.ops.activation import Relu
+from detc.ir.ops.combine import Add, Identity
+from detc.ir.ops.conv import Conv
+from detc.ir.ops.norm import BatchNorm, Dropout
+from detc.ir.ops.pool import MaxPool, SamplePool
+from detc.targets.gti5801.facts import Facts
+
+UNSUPPORTED = Rule(
+    "GTI107",
+    "error",
+    """`{name}` is a {actual}; the 5801 computes convolutions with ReLU, 2x2 pools and short residuals, nothing else
+
+    There is no circuit on the chip for it, and the host cannot step in between two layers: the whole net runs from the
+    first layer to the last without leaving the chip. Batch norm right behind a conv is fine, since it is folded into the conv.""",
+    help="take it out, or put it and all that follows on the host",
+)
+NO_RELU = Rule(
+    "GTI108",
+    "error",
+    """`{name}` has no ReLU right behind it; every layer of the 5801 ends in one, the head included
+
+    The chip clips each sum to 0 .. 31 before it stores it. A net trained without the ReLU would see other numbers on the chip. A
+    pool comes after the ReLU, a residual sum before it.""",
+    help="write `|> relu(cap = {cap})` behind it; detection heads learn positive outputs",
+)
+NOT_RELU = Rule(
+    "GTI109",
+    "error",
+    """`{name}` ends in {actual}; the only activation of the 5801 is a ReLU clipped at {allowed}""",
+    help="use `relu(cap = {allowed})`; it costs nothing on the chip",
+)
+BRANCH = Rule(
+    "GTI110",
+    "error",
+    """`{name}` does not read the layer before it; the 5801 runs one chain of layers
+
+    The chip keeps only the input and the output of the layer at work. The one exception is a residual over two
+    convolutions.""",
+    help="make the net a chain; a residual `x |> conv |> relu |> conv + x |> relu` is allowed",
+)
+ONE_OUTPUT = Rule(
+    "GTI111",
+    "error",
+    """`{name}` is read from outside the chip, but it is not the last layer; the 5801 gives out its last layer only""",
+    help="end the model at one output; a head can carry all values of a cell in its channels",
+)
+RESIDUAL = Rule(
+    "GTI112",
+    "error",
+    """the sum `{name}` {reason}; the 5801 adds the input of one conv to the result of the next, before its ReLU
+
+    A shortcut starts at the input of sublayer s and ends in the sum of sublayer s + 1, always over exactly two convolutions of
+    one major layer, and nothing may stand on it.""",
+    help="write `x |> conv(c) |> relu |> conv(c) + x |> relu`",
+)
+POOL_PLACE = Rule(
+    "GTI113",
+    "error",
+    """the pool `{name}` {reason}; the 5801 pools only the result of a convolution, once""",
+    help="put a conv with its ReLU between them",
+)
+ONE_INPUT = Rule(
+    "GTI116", "error", "the model has {actual} inputs; the 5801 reads one picture", help="join them on the host"
+)
+HOST_FIRST = Rule(
+    "GTI117",
+    "error",
+    """`{name}` reads `{source}` from the host; the 5801 takes nothing from the host but the picture
+
+    Work can move to the host only behind the last layer of the chip.""",
+    help="put `{name}` on the host too, or `{source}` on the chip",
+)
+
+_INSTEAD = {
+    "upsample": "predict on the smaller grid: the chip enlarges nothing",
+    "concat": "use a wider conv, or a residual sum over two convs",
+    "linear": "a 3x3 or 1x1 conv can stand for it",
+    "avgpool": "`maxpool(2x2)` halves the map on the chip",
+    "bn": "put it right behind a conv of its own, so that it folds into that conv, or drop it",
+    "sigmoid": "train with ReLU outputs, or put `sigmoid` on the host",
+    "softmax": "put `softmax` on the host",
+}
+
+
+@dataclass(slots=True)
+class Sublayer:
+    """One conv of the chain. `relu` is the ReLU's node name; `skip` says that the input of the sublayer before is added.
+
+    `kind` is conv3x3, pointwise or depthwise, as in the plan. `size` is the height and width of its input map.
+    """
+
+    conv: Node
+    op: Conv
+    kind: str
+    bits: int
+    in_channels: int
+    out_channels: int
+    size: int
+    source: int
+    relu: str = ""
+    cap: float | None = None
+    skip: bool = False
+    skip_node: Node | None = None
+    pool: Node | None = None
+    wide: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.conv.name
+
+    @property
+    def stored_size(self) -> int:
+        return self.size // 2 if self.pool else self.size
+
+    @property
+    def mode(self) -> tuple[int, bool]:
+        """What all sublayers of a major layer share besides their size: coefficient width, depth mode."""
+        return (self.bits, self.kind != "conv3x3")
+
+
+@dataclass(slots=True)
+class Chain:
+    """The chip's part of a model. `output` is the node whose tensor leaves the chip."""
+
+    input: Node | None = None
+    layers: list[Sublayer] = field(default_factory=list)
+    output: Node | None = None
+    findings: list[Finding] = field(default_factory=list)
+
+
+def kind_of(op: Conv, in_channels: int) -> str:
+    if op.groups > 1 and op.groups == in_channels == op.channels:
+        return "depthwise"
+    return "pointwise" if op.k == (1, 1) else "conv3x3"
+
+
+def weight_bits(op: Conv, facts: Facts) -> int:
+    """The coefficient width that the spec marks, else the target's `unmarked`."""
+    if op.weights and len(op.weights) > 1 and isinstance(op.weights[1], int | float):
+        return int(op.weights[1])
+    return facts.number("type.weight.unmarked")
+
+
+def used_at(node: Node) -> tuple[Related, ...]:
+    """The calls that led to a node, for findings inside a block."""
+    return tuple(Related(span, "used here") for span in node.via if span != node.span)
+
+
+def read_chain(graph: Graph, host: frozenset[str], facts: Facts) -> Chain:
+    """The chain of a lowered graph (batch norm folded, activations fused) with all that keeps it from being one."""
+    return _Reader(graph, host, facts).read()
+
+
+class _Reader:
+    """Walks the graph once. `maps` numbers the stored maps by node name; `sums` holds convs still without their ReLU."""
+
+    def __init__(self, graph: Graph, host: frozenset[str], facts: Facts):
+        self.graph = graph
+        self.host = host
+        self.facts = facts
+        self.chain = Chain()
+        self.maps: dict[str, int] = {}
+        self.sums: dict[str, Sublayer] = {}
+        self.latest = -1
+
+    def read(self) -> Chain:
+        inputs = self.graph.inputs
+        if len(inputs) != 1:
+            self.find(ONE_INPUT, inputs[1] if inputs else None, actual=len(inputs))
+        for node in self.graph:
+            if node.name not in self.host:
+                self.visit(node)
+        self.close_output()
+        return self.chain
+
+    def find(self, rule: Rule, node: Node | None, help: str | None = None, **facts: object) -> None:
+        span, via = (node.span, used_at(node)) if node else (None, ())
+        self.chain.findings.append(rule(span, related=via, help=help, name=node.name if node else "", **facts))
+
+    def visit(self, node: Node) -> None:
+        for source in node.inputs:
+            if source in self.host:
+                self.find(HOST_FIRST, node, source=source)
+                self.maps.setdefault(source, self.latest)
+        op = node.op
+        if op.name == "input":
+            if self.chain.input is None:
+                self.chain.input = node
+            self.store(node)
+        elif isinstance(op, Conv):
+            self.conv(node, op)
+        elif isinstance(op, Add):
+            self.add(node)
+        elif isinstance(op, Relu):
+            self.relu(node, node.inputs[0], node.name, op.cap)
+        elif isinstance(op, MaxPool | SamplePool):
+            self.pool(node)
+        elif isinstance(op, Identity | Dropout):
+            self.alias(node, node.inputs[0])
+        else:
+            self.unsupported(node)
+
+    def store(self, node: Node) -> None:
+        self.latest += 1
+        self.maps[node.name] = self.latest
+        self.chain.output = node
+
+    def alias(self, node: Node, source: str) -> None:
+        if source in self.sums:
+            self.sums[node.name] = self.sums[source]
+        else:
+            self.maps[node.name] = self.maps.get(source, self.latest)
+            if self.maps[node.name] == self.latest:
+                self.chain.output = node
+
+    def map_of(self, source: str) -> int:
+        """The number of the map `source`; a sum is closed first, since it lacks its ReLU."""
+        if source in self.sums:
+            layer = self.sums[source]
+            self.find(NO_RELU, layer.conv, cap=self.facts.number("type.activation.cap"))
+            self.close(layer, self.graph[source])
+        return self.maps.get(source, self.latest)
+
+    def close(self, layer: Sublayer, node: Node) -> None:
+        for name in [name for name, sum_layer in self.sums.items() if sum_layer is layer]:
+            del self.sums[name]
+            self.maps[name] = self.latest + 1
+        self.store(node)
+
+    def conv(self, node: Node, op: Conv) -> None:
+        source = self.map_of(node.inputs[0])
+        if source != self.latest:
+            self.find(BRANCH, node)
+        x = self.graph[node.inputs[0]].type
+        layer = Sublayer(
+            conv=node,
+            op=op,
+            kind=kind_of(op, x.channels),
+            bits=weight_bits(op, self.facts),
+            in_channels=x.channels,
+            out_channels=op.channels,
+            size=x.height,
+            source=source,
+        )
+        self.chain.layers.append(layer)
+        self.sums[node.name] = layer
+        if op.activation is not None:
+            name, *values = op.activation
+            if name == "relu":
+                self.relu(node, node.name, node.absorbed[-1] if node.absorbed else node.name, *values[:1])
+            else:
+                self.find(NOT_RELU, node, actual=name, allowed=self.facts.number("type.activation.cap"))
+                self.close(layer, node)
+
+    def relu(self, node: Node, source: str, relu: str, cap: float | None = None) -> None:
+        layer = self.sums.get(source)
+        if layer is None:
+            self.alias(node, source)
+            return
+        layer.relu, layer.cap = relu, cap
+        layer.wide = cap is not None and cap == self.facts["type.wide_activation.cap"].value
+        self.close(layer, node)
+
+    def pool(self, node: Node) -> None:
+        source = self.map_of(node.inputs[0])
+        layers = self.chain.layers
+        if source != self.latest:
+            self.find(BRANCH, node)
+        elif not layers:
+            self.find(POOL_PLACE, node, reason="stands before the first conv")
+        elif layers[-1].pool is not None:
+            self.find(POOL_PLACE, node, reason=f"follows the pool `{layers[-1].pool.name}`")
+        else:
+            layers[-1].pool = node
+        self.store(node)
+
+    def add(self, node: Node) -> None:
+        sums = [self.sums[i] for i in node.inputs if i in self.sums]
+        layers = self.chain.layers
+        reason = ""
+        if not sums:
+            reason = "adds two maps that already went through their ReLU"
+        elif len(sums) == 2:
+            reason = "has a conv on both sides"
+        else:
+            layer = sums[0]
+            shortcut = next(i for i in node.inputs if i not in self.sums)
+            if layer is not layers[-1] or layer.skip:
+                reason = "adds more than one shortcut to one conv"
+            elif len(layers) < 2 or self.maps.get(shortcut, -1) != layers[-2].source:
+                reason = f"adds `{shortcut}`, which is not the input of the conv before"
+            else:
+                layer.skip, layer.skip_node = True, node
+        if reason:
+            self.find(RESIDUAL, node, reason=reason)
+        if sums:
+            self.sums[node.name] = layers[-1]
+        else:
+            self.store(node)
+
+    def unsupported(self, node: Node) -> None:
+        help = _INSTEAD.get(node.op.name)
+        self.find(UNSUPPORTED, node, help=help, actual=node.op.name)
+        for source in node.inputs:
+            if not isinstance(node.op, BatchNorm):
+                self.sums.pop(source, None)
+        self.alias(node, node.inputs[0]) if isinstance(node.op, BatchNorm) else self.store(node)
+
+    def close_output(self) -> None:
+        """What leaves the chip: read by the host or an output of the model. Anything but the last map is a mistake."""
+        for layer in list(dict.fromkeys(map(id, self.sums.values()))):
+            name = next(name for name, open_layer in reversed(self.sums.items()) if id(open_layer) == layer)
+            self.map_of(name)
+        for name in dict.fromkeys(self.leaving()):
+            if self.maps.get(name) != self.latest:
+                self.find(ONE_OUTPUT, self.graph[name])
+
+    def leaving(self) -> Iterator[str]:
+        for name in self.graph.output_nodes:
+            if name not in self.host:
+                yield name
+        for node in self.graph:
+            if node.name in self.host:
+                yield from (i for i in node.inputs if i not in self.host)

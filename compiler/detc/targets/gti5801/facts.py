@@ -1,0 +1,104 @@
+"""What the backend reads from target.det: every number it judges by, named by its place there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from detc.diagnostics import Finding, Rule
+from detc.semantics.program import Fact, Target
+
+INCOMPLETE = Rule(
+    "GTI190",
+    "error",
+    """target `{name}` does not say `{path}` {kind}, and without it no 5801 net can be judged
+
+    The Python side of this target holds no number of its own. A target that extends `gti5801` may change a value, but has
+    to leave one of the same kind in its place.""",
+    help="take the value from `gti5801`, or measure it",
+)
+
+_NUMBERS = (
+    "type.weight.unmarked",
+    "type.bias.bits",
+    "type.activation.cap",
+    "type.wide_activation.cap",
+    "memory.activations.size",
+    "memory.activations.unit",
+    "memory.activations.block",
+    "memory.activations.tile",
+    "memory.activations.tile_bytes",
+    "memory.placement.exact_up_to",
+    "memory.weights.size",
+    "limit.channels",
+    "limit.channel_multiple",
+    "limit.output_multiple",
+    "limit.majors",
+    "limit.sublayers",
+    "limit.head_channels",
+    "limit.vendor_head_channels",
+    "op.pointwise.channel_multiple",
+    "op.depthwise.sublayers",
+    "type.wide_activation.sublayers",
+    "file.chip_dat.header",
+    "file.chip_dat.line",
+    "file.chip_dat.reserve",
+    "file.chip_dat.minimum",
+    "file.chip_dat.kernels_1bit",
+    "file.chip_dat.kernels_3bit",
+    "file.chip_dat.kernels_8bit",
+    "file.chip_dat.kernels_pointwise",
+    "file.chip_dat.kernels_depthwise",
+)
+_DIVISORS = {
+    "memory.activations.unit",
+    "memory.activations.block",
+    "memory.activations.tile",
+    "limit.channel_multiple",
+    "limit.output_multiple",
+    "op.pointwise.channel_multiple",
+    *(path for path in _NUMBERS if ".kernels_" in path),
+}
+_LISTS = ("type.weight.bits", "type.weight.scheme", "limit.size", "limit.output_size", "limit.input_channels")
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """A resolved gti5801 target, read by dotted path: `op.conv.k`, `limit.majors`, `memory.activations.size`."""
+
+    target: Target
+
+    def find(self, path: str) -> Fact | None:
+        kind, _, rest = path.partition(".")
+        if kind == "limit":
+            return self.target.limit(rest)
+        label, _, name = rest.partition(".")
+        section = self.target.root.find(kind, label)
+        return section.facts.get(name) if section else None
+
+    def __getitem__(self, path: str) -> Fact:
+        """The fact; KeyError where the target lacks it, which `complete` rules out for all that is read this way."""
+        fact = self.find(path)
+        if fact is None:
+            raise KeyError(path)
+        return fact
+
+    def number(self, path: str) -> int:
+        return int(self[path].value)
+
+
+def complete(target: Target) -> tuple[Finding, ...]:
+    """One finding for each value that the backend needs and the target does not give."""
+    facts = Facts(target)
+    found = []
+    for path in (*_NUMBERS, *_LISTS):
+        fact = facts.find(path)
+        value: Any = fact.value if fact else None
+        if path in _LISTS:
+            good, kind = isinstance(value, list | tuple) and bool(value), "as a list"
+        else:
+            good = isinstance(value, int | float) and not isinstance(value, bool) and value >= (path in _DIVISORS)
+            kind = "as a number"
+        if not good:
+            found.append(INCOMPLETE(fact.span if fact else target.span, name=target.name, path=path, kind=kind))
+    return tuple(found)

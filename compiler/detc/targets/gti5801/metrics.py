@@ -1,0 +1,82 @@
+"""What a mapping costs: bytes of weights and of activations, the size of chip.dat, and how full each limit is."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detc.targets.gti5801.chain import Chain
+from detc.targets.gti5801.facts import Facts
+from detc.targets.gti5801.mapping import Major, Mapper
+from detc.targets.gti5801.memory import ceil_to
+
+
+def chip_dat_bytes(weight_bytes: int, facts: Facts) -> int:
+    """The size of chip.dat. Measured on the vendor's converter: exact on every network tried."""
+    fixed = facts.number("file.chip_dat.header") + facts.number("file.chip_dat.reserve")
+    return max(facts.number("file.chip_dat.minimum"), fixed + weight_bytes)
+
+
+def unpadded_bytes(mapper: Mapper) -> int:
+    """Weight bytes if every sublayer had a major layer to itself: what padding is measured against."""
+    four = mapper.facts.number("limit.channel_multiple")
+    total = 0
+    for index, layer in enumerate(mapper.layers):
+        alone = Major(index, index + 1, layer.in_channels, ceil_to(layer.out_channels, four))
+        total += mapper.weight_bytes(alone)
+    return total
+
+
+def activation_peak(mapper: Mapper, majors: list[Major]) -> int:
+    return max((read + written for major in majors for read, written in mapper.maps(major)), default=0)
+
+
+def metrics(chain: Chain, mapper: Mapper, majors: list[Major]) -> dict[str, Any]:
+    weights = sum(map(mapper.weight_bytes, majors))
+    return {
+        "weight_bytes": weights,
+        "padded_weight_bytes": weights - unpadded_bytes(mapper),
+        "activation_peak_bytes": activation_peak(mapper, majors),
+        "chip_dat_bytes": chip_dat_bytes(weights, mapper.facts),
+        "major_layers": len(majors),
+        "head_channels": chain.layers[-1].out_channels,
+    }
+
+
+def limits(chain: Chain, mapper: Mapper, majors: list[Major]) -> list[dict[str, Any]]:
+    """One entry a budget bar: name, used, limit, unit; `soft` where the limit only warns."""
+    facts = mapper.facts
+
+    def bar(name: str, used: int, path: str, unit: str, soft: bool = False) -> dict[str, Any]:
+        fact = facts[path]
+        entry = {"name": name, "used": used, "limit": int(fact.value), "unit": unit, "soft": soft}
+        return entry | {"source": fact.source, "placeholder": fact.placeholder, "span": fact.span.as_json()}
+
+    figures = metrics(chain, mapper, majors)
+    longest = max((major.count for major in majors), default=0)
+    widest = max((layer.out_channels for layer in chain.layers), default=0)
+    return [
+        bar("major_layers", len(majors), "limit.majors", ""),
+        bar("sublayers", longest, "limit.sublayers", ""),
+        bar("activation_memory", figures["activation_peak_bytes"], "memory.activations.size", "B"),
+        bar("weight_memory", figures["weight_bytes"], "memory.weights.size", "B", soft=True),
+        bar("channels", widest, "limit.channels", ""),
+        bar("head_channels", figures["head_channels"], "limit.head_channels", ""),
+    ]
+
+
+def columns(mapper: Mapper, majors: list[Major]) -> dict[str, dict[str, Any]]:
+    """What the layer table says of each conv besides its op: where it runs and what it takes."""
+    line = mapper.facts.number("file.chip_dat.line")
+    rows = {}
+    for number, major in enumerate(majors, start=1):
+        for index, (read, written) in zip(range(major.first, major.stop), mapper.maps(major), strict=True):
+            layer = mapper.layers[index]
+            rows[layer.name] = {
+                "major": number,
+                "sublayer": index - major.first + 1,
+                "bits": layer.bits,
+                "padded_out": major.width,
+                "weight_bytes": line * mapper.lines(index, major),
+                "activation_bytes": read + written,
+            }
+    return rows
