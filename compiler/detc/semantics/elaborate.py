@@ -1,0 +1,243 @@
+"""From a spec file to a Program: reads the file, walks its items from top to bottom, and hands each to who knows its kind.
+
+Sections other than models are read by modules of their own, each through one function; `scope` is the Environment of the file, and
+`scope.context` has the program, its findings, its sources, the overrides and the wanted target:
+
+    params.declare(item, scope) -> Value              `param classes: int = 20` or `param act = silu`; notes it in program.params
+    data.declare(item, scope) -> Data | None          `data v = data.voc(..)` or `data v { .. }`
+    targets.declare(item, scope) -> Target | None     `target mine extends gti5801 { .. }` in the spec or in a file it uses
+    targets.use(item, scope) -> Value                 what `use targets.gti5801` binds, a Target
+    derived.derive(item, scope) -> Model | None       `model small = prune(big, channels = 1 / 2)`
+    heads.read(item, scope, model, tensors) -> Head | None      a `head` block; see models.py
+    stages.read(items, scope) -> None                 all `train` blocks, after everything above; fills program.stages
+    deploys.read(items, scope) -> None                all `deploy` blocks and the `--target`; fills program.target and .deploys
+    gates.declare(item, scope) -> None                `require` at the top of the spec; fills program.gates
+    overrides.finish(scope) -> None                   last: findings about `--set` that nothing took, program.overrides
+
+None (or BROKEN) means that a finding is reported. A name is bound to what its function gives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from detc.diagnostics import Span
+from detc.semantics import limits, rules
+from detc.semantics.environment import Context, Environment, remedy
+from detc.semantics.evaluate import condition, elements, evaluate, spread
+from detc.semantics.library import prelude
+from detc.semantics.modules import Modules, read_source
+from detc.semantics.overrides import parse_sets
+from detc.semantics.program import Program
+from detc.semantics.values import BROKEN, BlockFunction, Value
+from detc.syntax import tree
+from detc.syntax.parser import parse
+
+TOP_LEVEL = ("use", "param", "let", "block", "default", "model", "data", "train", "deploy", "target", "require")
+
+
+def elaborate(path: str | Path, sets: Mapping[str, str] | None = None, target: str | None = None) -> Program:
+    """The program of the spec at `path` with `sets` (`--set NAME=VALUE`) for `target`. Every mistake is a finding in it.
+
+    A file that cannot be read gives a program with that finding alone. Nothing is raised for a user's mistake.
+    """
+    path = Path(path)
+    program = Program(path.stem, str(path))
+    overrides = parse_sets(sets or {})
+    program.sources.update(overrides.sources)
+    context = Context(program, path.parent, overrides, target)
+    try:
+        _elaborate(path, context)
+    except limits.Stop as stop:
+        context.report(stop.finding)
+    return program
+
+
+def _elaborate(path: Path, context: Context) -> None:
+    source = read_source(path, str(path), None, context)
+    if source is None:
+        return
+    file, findings = parse(source)
+    for finding in findings:
+        context.report(finding)
+    context.modules = Modules(context, path)
+    scope = Environment(context, prelude(context), root=True)
+    Walk(scope).file(file)
+
+
+class Walk:
+    """The items of one file. Those of the spec itself are all read; of a file that is used, only definitions are."""
+
+    def __init__(self, scope: Environment) -> None:
+        self.scope = scope
+        self.context = scope.context
+        self.trains: list[tree.Block] = []
+        self.deploys: list[tree.Block] = []
+        self.gates: list[tree.Require] = []
+
+    def file(self, file: tree.File) -> None:
+        hoist(file.items, self.scope)
+        self.items(file.items)
+        if not self.scope.root:
+            return
+        from detc.semantics import deploys, gates, overrides, stages
+
+        stages.read(self.trains, self.scope)
+        deploys.read(self.deploys, self.scope)
+        for gate in self.gates:
+            gates.declare(gate, self.scope)
+        overrides.finish(self.scope)
+
+    def items(self, items: Sequence[tree.AnyItem]) -> None:
+        for item in items:
+            self.context.tick(item.span)
+            self.item(item)
+
+    def item(self, item: tree.AnyItem) -> None:
+        if isinstance(item, tree.Use):
+            self._use(item)
+        elif isinstance(item, tree.If):
+            verdict = condition(item.condition, self.scope)
+            if verdict is not BROKEN:
+                self.items(item.items if verdict else item.otherwise)
+        elif isinstance(item, tree.For):
+            self._for(item)
+        elif isinstance(item, tree.Require):
+            self.gates.append(item)
+        elif isinstance(item, (tree.Named, tree.Typed, tree.Block)):
+            read = getattr(self, f"_{item.kind.id}", None) if item.kind.id in TOP_LEVEL else None
+            if read is None:
+                self._unknown(item.kind)
+            else:
+                read(item)
+        else:
+            name = item.path[0] if isinstance(item, (tree.Assign, tree.Bound)) else None
+            self._unknown(name or item)
+
+    def _unknown(self, node: tree.Node) -> None:
+        name = node.id if isinstance(node, tree.Name) else self.context.text(node.span)
+        self.context.refuse(
+            rules.UNKNOWN_ITEM, node.span, name=name, place="a spec", remedy=remedy(name, TOP_LEVEL), label="unknown here"
+        )
+
+    # ---- definitions ------------------------------------------------------------------------------------------------
+
+    def _use(self, item: tree.Use) -> None:
+        assert self.context.modules is not None
+        self.context.modules.use(item, self.scope, lambda file, scope: Walk(scope).file(file))
+
+    def _for(self, item: tree.For) -> None:
+        for element in elements(item.source, self.scope, "`for`"):
+            inner = self.scope.child()
+            if spread(item.names, element, inner, item.source.span):
+                walk = Walk(inner)
+                walk.trains, walk.deploys, walk.gates = self.trains, self.deploys, self.gates
+                walk.items(item.items)
+
+    def _let(self, item: tree.AnyItem) -> None:
+        from detc.semantics.models import bind_let
+
+        if isinstance(item, tree.Named):
+            bind_let(item, self.scope)
+        else:
+            self._incomplete(item, "`let`", "a value", "write `let NAME = VALUE`")
+
+    def _block(self, item: tree.AnyItem) -> None:
+        """Bound by `hoist`, before anything is evaluated."""
+        if not (isinstance(item, tree.Block) and block_name(item)):
+            self._incomplete(item, "this block", "a name and parameters", "write `block NAME(x) = x |> ..`")
+        elif block_name(item) not in self.scope.names:
+            hoist((item,), self.scope)
+
+    def _default(self, item: tree.AnyItem) -> None:
+        from detc.semantics.models import set_defaults
+
+        set_defaults(item, self.scope)
+
+    def _param(self, item: tree.AnyItem) -> None:
+        from detc.semantics import params
+
+        if isinstance(item, (tree.Named, tree.Typed)):
+            self._bind(item, params.declare(item, self.scope))
+        else:
+            self._incomplete(item, "`param`", "a default", "write `param NAME: int = 1`")
+
+    def _model(self, item: tree.AnyItem) -> None:
+        if isinstance(item, tree.Block):
+            from detc.semantics.models import declare_model
+
+            declare_model(item, self.scope)
+        elif isinstance(item, tree.Named):
+            from detc.semantics import derived
+
+            self._bind(item, derived.derive(item, self.scope))
+        else:
+            self._incomplete(item, "`model`", "a body", "write `model NAME extends detector { .. }`")
+
+    def _data(self, item: tree.AnyItem) -> None:
+        from detc.semantics import data
+
+        if isinstance(item, (tree.Named, tree.Block)):
+            self._bind(item, data.declare(item, self.scope))
+        else:
+            self._incomplete(item, "`data`", "a value", 'write `data NAME = data.voc(root = path("..") ..)`')
+
+    def _target(self, item: tree.AnyItem) -> None:
+        from detc.semantics import targets
+
+        if isinstance(item, tree.Block):
+            self._bind(item, targets.declare(item, self.scope))
+        else:
+            self._incomplete(item, "`target`", "a body", "write `target NAME extends PARENT { .. }`")
+
+    def _train(self, item: tree.AnyItem) -> None:
+        if isinstance(item, tree.Block):
+            self.trains.append(item)
+        else:
+            self._incomplete(item, "`train`", "a body", "write `train NAME on MODEL { .. }`")
+
+    def _deploy(self, item: tree.AnyItem) -> None:
+        if isinstance(item, tree.Block):
+            self.deploys.append(item)
+        else:
+            self._incomplete(item, "`deploy`", "a body", "write `deploy NAME on TARGET { .. }`")
+
+    def _bind(self, item: tree.Named | tree.Typed | tree.Block, value: Value) -> None:
+        name = item.label if isinstance(item, tree.Block) else item.name
+        if isinstance(name, tree.Name):
+            self.scope.bind(name.id, BROKEN if value is None and not _gives_none(item) else value, name.span)
+
+    def _incomplete(self, item: tree.AnyItem, what: str, allowed: str, fix: str) -> None:
+        self.context.refuse(rules.INCOMPLETE, item.span, what=what, allowed=allowed, remedy=fix)
+
+
+def _gives_none(item: tree.AnyItem) -> bool:
+    """`param depth = none` is a value, not a mistake."""
+    return isinstance(item, (tree.Named, tree.Typed)) and item.kind.id == "param"
+
+
+def block_name(item: tree.AnyItem) -> str:
+    """The name of a `block` item, empty for any other."""
+    if isinstance(item, tree.Block) and item.kind.id == "block" and isinstance(item.label, tree.Name):
+        return item.label.id
+    return ""
+
+
+def hoist(items: Sequence[tree.AnyItem], scope: Environment) -> None:
+    """Binds all blocks of a scope, so that their order does not matter, and notes where the other names come up."""
+    later: dict[str, Span] = {}
+    for item in items:
+        if name := block_name(item):
+            assert isinstance(item, tree.Block) and item.label is not None
+            scope.bind(name, BlockFunction(item, scope, span=item.span), item.label.span)
+        elif isinstance(item, (tree.Named, tree.Typed)):
+            later.setdefault(item.name.id, item.name.span)
+        elif isinstance(item, tree.Block) and isinstance(item.label, tree.Name) and item.kind.id in ("model", "data", "target"):
+            later.setdefault(item.label.id, item.label.span)
+    scope.later = later
+
+
+Reader = Callable[[Any, Environment], Value]
+__all__ = ["Walk", "block_name", "elaborate", "evaluate", "hoist"]

@@ -1,0 +1,173 @@
+"""Scopes: which names are bound where, which defaults ops have there, and what one elaboration shares."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detc.diagnostics import Finding, Related, Rule, Source, Span
+from detc.diagnostics.did_you_mean import closest
+from detc.semantics import limits, rules
+from detc.semantics.program import Program
+from detc.semantics.values import BROKEN, Value
+
+if TYPE_CHECKING:
+    from detc.semantics.build import Builder
+    from detc.semantics.modules import Modules
+    from detc.semantics.overrides import Overrides
+    from detc.syntax import tree
+
+
+@dataclass(slots=True)
+class Context:
+    """What one elaboration shares: the program that grows, its findings, the files read, the limits.
+
+    `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations.
+    """
+
+    program: Program
+    folder: Path
+    overrides: Overrides
+    target: str | None = None
+    modules: Modules | None = None
+    builder: Builder | None = None
+    clock: limits.Clock = field(default_factory=limits.Clock.start)
+    nodes: int = 0
+    depth: int = 0
+    _seen: set[tuple[Any, ...]] = field(default_factory=set)
+
+    @property
+    def findings(self) -> list[Finding]:
+        return self.program.findings
+
+    @property
+    def sources(self) -> dict[str, Source]:
+        return self.program.sources
+
+    def report(self, finding: Finding) -> Any:
+        """Keeps a finding, once for each place and text (a block may be applied a hundred times), and gives BROKEN."""
+        key = (finding.code, finding.span, finding.message)
+        if key not in self._seen:
+            self._seen.add(key)
+            self.program.findings.append(finding)
+        return BROKEN
+
+    def refuse(self, rule: Rule, span: Span | None, **facts: Any) -> Any:
+        """`report` of a rule's finding."""
+        return self.report(rule(span, **facts))
+
+    def tick(self, span: Span | None) -> None:
+        """A step of work; Stop where the time is over."""
+        if self.clock.late():
+            raise limits.Stop(rules.TOO_SLOW(span, allowed=f"{limits.SECONDS:g} s"))
+
+    def text(self, span: Span | None) -> str:
+        """The text under a span, white space drawn together."""
+        source = self.sources.get(span.file) if span else None
+        if source is None or span is None:
+            return ""
+        lines = source.text.split("\n")[span.line - 1 : span.end_line]
+        if not lines:
+            return ""
+        lines[-1] = lines[-1][: span.end_column - 1]
+        lines[0] = lines[0][span.column - 1 :]
+        return " ".join(" ".join(lines).split())
+
+
+@dataclass(frozen=True, slots=True)
+class Binding:
+    value: Value
+    span: Span | None = None
+
+
+class Environment:
+    """One scope: its names, and those of the scopes around it. A name is bound once.
+
+    `root` is true for the scopes of the spec's own file, false for those of files it uses. `defaults` are the op defaults in force
+    here: argument values by (op, argument), each with its span.
+    """
+
+    __slots__ = ("context", "defaults", "later", "names", "parent", "root")
+
+    def __init__(self, context: Context, parent: Environment | None = None, root: bool | None = None) -> None:
+        self.context = context
+        self.parent = parent
+        self.root = root if root is not None else bool(parent and parent.root)
+        self.names: dict[str, Binding] = {}
+        self.later: Mapping[str, Span] = {}
+        self.defaults: Mapping[str, Mapping[str, tuple[Any, Span]]] = parent.defaults if parent else {}
+
+    def child(self) -> Environment:
+        return Environment(self.context, self)
+
+    def find(self, name: str) -> Binding | None:
+        scope: Environment | None = self
+        while scope is not None:
+            binding = scope.names.get(name)
+            if binding is not None:
+                return binding
+            scope = scope.parent
+        return None
+
+    def bound(self, name: str) -> bool:
+        return self.find(name) is not None
+
+    def bind(self, name: str, value: Value, span: Span | None) -> None:
+        """Binds a name; a finding if this scope has it already. A name of a library may be bound anew."""
+        taken = self.names.get(name)
+        if taken is not None:
+            related = (Related(taken.span, "first defined here"),) if taken.span else ()
+            self.context.refuse(rules.REDEFINED, span, name=name, related=related, label="defined again")
+            return
+        self.names[name] = Binding(value, span)
+
+    def visible(self) -> Iterator[str]:
+        """All names that could be meant here."""
+        scope: Environment | None = self
+        while scope is not None:
+            yield from scope.names
+            scope = scope.parent
+
+    def defined_later(self, name: str) -> Span | None:
+        """Where this file defines a name further down, if it does."""
+        scope: Environment | None = self
+        while scope is not None:
+            if name in scope.later:
+                return scope.later[name]
+            scope = scope.parent
+        return None
+
+    # ---- as the readers of sections see it (scoping.Scoping) ----------------------------------------------------------
+
+    def evaluate(self, expr: tree.Expr, findings: list[Finding]) -> Value:
+        """The value of `expr`, BROKEN with its findings appended to `findings` where it has a mistake."""
+        from detc.semantics.evaluate import evaluate
+
+        known = len(self.context.findings)
+        value = evaluate(expr, self)
+        if findings is not self.context.findings:
+            findings.extend(self.context.findings[known:])
+            del self.context.findings[known:]
+        return value
+
+    def with_names(self, names: Mapping[str, Value]) -> Environment:
+        """A scope inside this one that binds `names` too."""
+        inner = self.child()
+        for name, value in names.items():
+            inner.bind(name, value, None)
+        return inner
+
+    def set_default(self, op: str, values: Mapping[str, tuple[Any, Span]]) -> None:
+        """Defaults of an op from here on, in this scope and in the scopes and blocks below it."""
+        self.defaults = {**self.defaults, op: {**self.defaults.get(op, {}), **values}}
+
+
+def remedy(word: str, candidates: Iterable[str]) -> str:
+    """`did you mean ..?`, or all candidates where they are few and none is near."""
+    words = sorted({c for c in candidates if not c.startswith("_")})
+    near = closest(word, words)
+    if near:
+        return f"did you mean `{near}`?"
+    return f"known: {', '.join(words)}" if 0 < len(words) <= 12 else ""
