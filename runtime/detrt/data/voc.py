@@ -98,6 +98,9 @@ class _Reader:
                 self.notices.append(Notice("degenerate box", id, f"object {number} has no readable bndbox", "left out the box"))
                 continue
             x1, y1, x2, y2 = corners
+            if x2 <= x1 or y2 <= y1:
+                self.notices.append(Notice("degenerate box", id, f"object {number}: {x1:g},{y1:g} to {x2:g},{y2:g}", "left out the box"))
+                continue
             boxes.append((x1 - 1.0, y1 - 1.0, x2, y2))
             labels.append(label)
             difficult.append(_whole(item.find("difficult")) == 1)

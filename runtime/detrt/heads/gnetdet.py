@@ -1,0 +1,88 @@
+"""The GNetDet head: a grid whose cells each hold a few boxes and one class distribution (GNetDet MDK)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from detrt.errors import DetrtError
+from detrt.heads.detections import Detections
+from detrt.heads.gnetdet_loss import GnetdetLoss, Reduce
+from detrt.heads.gnetdet_options import read_head_options, read_loss_options
+from detrt.heads.gnetdet_target import decode_map, encode
+
+
+class GnetdetHead:
+    """Targets, loss and decoding of `lock["model"]["heads"][i]` with the loss options of a stage."""
+
+    def __init__(self, head: Mapping[str, Any], loss: Mapping[str, Any]) -> None:
+        self.on = [str(name) for name in head.get("on") or []]
+        self.options = read_head_options(head.get("options") or {})
+        self._loss = GnetdetLoss(self.options, read_loss_options(loss, self.options.classes))
+
+    def targets(self, boxes: NDArray[np.float32] | Tensor, labels: NDArray[np.int64] | Tensor) -> Tensor:
+        """float32 [rows, columns, channels] of one picture; boxes [n, 4] x1 y1 x2 y2 as shares of the picture, labels [n] from 0."""
+        return torch.from_numpy(encode(np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(labels, np.int64), self.options))
+
+    def matches(self, boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many boxes of each class have a place of their own in the target: int64 [classes]; the rest shares a cell with a later box."""
+        bits = encode(boxes, labels, self.options)[..., self.options.boxes * 5 :]
+        return np.asarray(bits.sum(axis=(0, 1)), np.int64)
+
+    def loss(self, outputs: Tensor | Mapping[str, Any], targets: Tensor, reduce: Reduce | None = None, update: bool = True) -> dict[str, Tensor]:
+        """Weighted, normalised terms by name; their sum over terms and processes is the loss of the global batch.
+
+        `outputs` as the model returns them, [n, channels, rows, columns]; `targets` [n, rows, columns, channels]. See GnetdetLoss.
+        """
+        grid = self.grid_of(outputs)
+        if self._loss.norm.device != grid.device:
+            self._loss.to(grid.device)
+        return self._loss(grid.permute(0, 2, 3, 1), targets, reduce, update)
+
+    def grid_of(self, outputs: Tensor | Mapping[str, Any]) -> Tensor:
+        """The output that this head reads. Raises DetrtError if its shape is not the head's."""
+        grid = outputs if isinstance(outputs, Tensor) else outputs[self.on[0]]
+        expected = (self.options.channels, *self.options.grid)
+        if not isinstance(grid, Tensor) or tuple(grid.shape[1:]) != expected:
+            found = tuple(grid.shape[1:]) if isinstance(grid, Tensor) else type(grid).__name__
+            raise DetrtError(f"the head expects an output of {expected}, the model gives {found}", "model.heads.gnetdet")
+        return grid
+
+    def decode(
+        self,
+        outputs: Tensor | Mapping[str, Any] | NDArray[np.float32],
+        conf: float | None = None,
+        score: float | None = None,
+        nms: float | None = None,
+        max_detections: int | None = None,
+    ) -> list[Detections]:
+        """Detections of each picture, best first; thresholds that are not given are the head's. Numpy arrays need no torch tensor."""
+        if isinstance(outputs, np.ndarray):
+            maps = outputs
+        else:
+            maps = self.grid_of(outputs).detach().to("cpu", torch.float32).numpy()
+        return [decode_map(one, self.options, conf, score, nms, max_detections) for one in maps]
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """The moving normaliser of the loss."""
+        return {"norm": self._loss.norm.detach().clone()}
+
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Restores `state_dict()`. Raises DetrtError for a foreign state."""
+        if set(state) != {"norm"} or state["norm"].shape != self._loss.norm.shape:
+            raise DetrtError(f"the state of the loss has {sorted(state)}, expected norm")
+        self._loss.norm.copy_(state["norm"])
+
+    def class_names(self, data_classes: Sequence[str]) -> tuple[str, ...]:
+        """The head's own names, else those of the data. Raises DetrtError where the counts differ."""
+        names = self.options.names or tuple(data_classes)
+        if len(names) != self.options.classes:
+            raise DetrtError(
+                f"the head has {self.options.classes} classes, the data {len(names)}", "model.heads.gnetdet.classes", f"--set classes={len(names)}"
+            )
+        return names
