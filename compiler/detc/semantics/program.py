@@ -77,6 +77,8 @@ class Fact:
     source: str = ""
     placeholder: bool = False
     message: str = ""
+    dimension: str = ""
+    """What a number measures ("bytes", "hertz", "relative" ..); it is in the base unit."""
 
 
 @dataclass(slots=True)
@@ -111,6 +113,8 @@ class Target:
     root: Section
     span: Span | None = None
     doc: str = ""
+    params: dict[str, Setting] = field(default_factory=dict)
+    gates: list[Gate] = field(default_factory=list)
 
     def limit(self, name: str) -> Fact | None:
         limits = self.root.find("limits")
@@ -166,4 +170,6 @@ class Program:
     target: Target | None = None
     gates: list[Gate] = field(default_factory=list)
     overrides: list[Setting] = field(default_factory=list)
+    settings: dict[str, tuple[Setting, ...]] = field(default_factory=dict)
+    """Resolved keys with their origins of data and deploy blocks, by `data.NAME` and `deploy.NAME`; stages hold their own."""
     findings: list[Finding] = field(default_factory=list)
