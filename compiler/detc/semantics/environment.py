@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from detc.semantics.build import Builder
     from detc.semantics.modules import Modules
     from detc.semantics.overrides import Overrides
+    from detc.semantics.targets import TargetLibrary
     from detc.syntax import tree
 
 
@@ -33,6 +34,7 @@ class Context:
     target: str | None = None
     modules: Modules | None = None
     builder: Builder | None = None
+    targets: TargetLibrary | None = None
     clock: limits.Clock = field(default_factory=limits.Clock.start)
     nodes: int = 0
     depth: int = 0
