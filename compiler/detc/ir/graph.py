@@ -23,6 +23,7 @@ class Node:
     `scope` is the path of the Scope it was written in. `span` is the op's own text; `via` the calls that led there,
     outermost first.
     `absorbed` names the nodes that passes have merged into this one, in order of execution.
+    `arguments` tells where those arguments of the op stand that the spec writes: ("k", the span of `k = 5x5`).
     """
 
     name: str
@@ -34,10 +35,15 @@ class Node:
     module: str = ""
     via: tuple[Span, ...] = ()
     absorbed: tuple[str, ...] = ()
+    arguments: tuple[tuple[str, Span], ...] = ()
 
     @property
     def owns_weights(self) -> bool:
         return self.module in ("", self.name)
+
+    def at(self, argument: str) -> Span | None:
+        """Where an argument is written; the op's own span where it is a default."""
+        return next((span for name, span in self.arguments if name == argument), self.span)
 
 
 @dataclass(frozen=True, slots=True)
