@@ -17,7 +17,9 @@ class Judgement:
     """What a target says of a model.
 
     `plan` goes into the lock file and is read by the target's device package alone. `metrics` join the report's, `limits` are its
-    budget bars ({"name", "used", "limit", "unit", ..}), `columns` extra values of the layer table by node name.
+    budget bars ({"name", "used", "limit", "unit", ..}), `columns` extra values of the layer table by node name. `groups` are the
+    parts that run together, in order, for tables and pictures: {"name", "about", "why", "layers": [{"name", "read", "written"}, ..]},
+    bytes of `memory`, which is the name of a budget bar.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -25,6 +27,8 @@ class Judgement:
     metrics: dict[str, Any] = field(default_factory=dict)
     limits: list[dict[str, Any]] = field(default_factory=list)
     columns: dict[str, dict[str, Any]] = field(default_factory=dict)
+    groups: list[dict[str, Any]] = field(default_factory=list)
+    memory: str = ""
 
 
 @dataclass(frozen=True, slots=True)

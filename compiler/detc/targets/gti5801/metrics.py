@@ -80,3 +80,17 @@ def columns(mapper: Mapper, majors: list[Major]) -> dict[str, dict[str, Any]]:
                 "activation_bytes": read + written,
             }
     return rows
+
+
+def groups(mapper: Mapper, majors: list[Major]) -> list[dict[str, Any]]:
+    """The major layers for tables and pictures, with the bytes each sublayer reads and writes."""
+    result = []
+    for number, major in enumerate(majors, start=1):
+        first, last = mapper.layers[major.first], mapper.layers[major.stop - 1]
+        pool = {"maxpool": ", max pool", "samplepool": ", sampling pool"}[last.pool.op.name] if last.pool else ""
+        depth = ", depth mode" if first.mode[1] else ""
+        about = f"{first.size} x {first.size}, {major.input_channels} -> {major.width}, {first.bits}-bit{depth}{pool}"
+        steps = zip(range(major.first, major.stop), mapper.maps(major), strict=True)
+        layers = [{"name": mapper.layers[i].name, "read": read, "written": written} for i, (read, written) in steps]
+        result.append({"name": f"major {number}", "about": about, "why": major.cut, "layers": layers})
+    return result

@@ -1,0 +1,131 @@
+"""The command line. Only this file exits, and only here is an unforeseen mistake of detc itself caught."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+from detc.commands.outcome import FAULT, INTERRUPTED, MISTAKE, OK
+
+COMMANDS: dict[str, str] = {
+    "check": "judge a spec: does it hold together, does it fit the target",
+    "report": "the whole report of a spec as text, JSON or one HTML page",
+    "show": "the resolved spec: every value and where it comes from",
+    "plan": "what a build would write or change",
+    "build": "write the training project",
+    "train": "build, then train through all stages",
+    "export": "write the files that go to the device",
+    "run": "detect on pictures, with artifacts or a checkpoint",
+    "eval": "mAP of artifacts or a checkpoint",
+    "doctor": "sanity checks before training",
+    "explain": "the manual page of a finding's code",
+    "targets": "the hardware that detc knows, or the facts of one target",
+    "fmt": "format specs",
+    "new": "a new spec from one of the library",
+}
+"""Command name -> what `detc --help` says of it. Each is a file of `detc.commands`, imported only when it is called."""
+
+
+class _UsageError(Exception):
+    """What argparse would print and exit with."""
+
+    def __init__(self, usage: str, message: str) -> None:
+        super().__init__(message)
+        self.usage = usage
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _UsageError(self.format_usage(), message)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command. 0: no error, 1: at least one error, 2: detc itself failed, 130: interrupted."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _dispatch(arguments)
+    except _UsageError as error:
+        print(f"{error.usage}error: {error}", file=sys.stderr)
+        return MISTAKE
+    except SystemExit as stop:  # argparse after --help and --version
+        return stop.code if isinstance(stop.code, int) else OK
+    except KeyboardInterrupt:
+        print("\ninterrupted: what was written before is whole", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read us has gone (`detc show | head`). Python must not complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(f"error: {place}{error.strerror or error}", file=sys.stderr)
+        return MISTAKE
+    except Exception as error:
+        if _verbose(arguments):
+            import traceback
+
+            traceback.print_exc()
+        print(f"detc itself failed: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
+        print(
+            "This is a mistake in detc, not in your spec. Please report it with the spec and the command;",
+            file=sys.stderr,
+        )
+        print("`-v` shows where it happened.", file=sys.stderr)
+        return FAULT
+
+
+def run() -> NoReturn:
+    """The console script."""
+    sys.exit(main())
+
+
+def _verbose(arguments: list[str]) -> bool:
+    return "-v" in arguments or "--verbose" in arguments
+
+
+def _dispatch(arguments: list[str]) -> int:
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(_help())
+        return OK if arguments else MISTAKE
+    name, rest = arguments[0], arguments[1:]
+    if name in ("--version", "-V"):
+        from detc import __version__
+
+        print(f"detc {__version__}")
+        return OK
+    if name not in COMMANDS:
+        from detc.diagnostics.did_you_mean import closest
+
+        near = closest(name, list(COMMANDS))
+        print(f"error: there is no command `{name}`", file=sys.stderr)
+        print(f"help: did you mean `detc {near}`?" if near else "help: `detc --help` lists all", file=sys.stderr)
+        return MISTAKE
+    command = import_module(f"detc.commands.{name}")
+    parser = _Parser(
+        prog=f"detc {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_arguments(parser)
+    result: int = command.run(parser.parse_args(rest))
+    sys.stdout.flush()
+    return result
+
+
+def _help() -> str:
+    lines = [
+        "detc: from a .det spec to a trained detector in the files of a small chip",
+        "",
+        "usage: detc COMMAND ..",
+        "",
+    ]
+    lines += [f"  {name:<9}{text}" for name, text in COMMANDS.items()]
+    return "\n".join(
+        [*lines, "", "`detc COMMAND --help` says more. Exit: 0 no error, 1 an error, 2 detc itself failed."]
+    )
+
+
+if __name__ == "__main__":
+    run()

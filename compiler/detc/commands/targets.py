@@ -1,0 +1,48 @@
+"""The hardware that detc knows; with a name, the facts of that target and where each comes from."""
+
+from __future__ import annotations
+
+import argparse
+
+from detc.commands.outcome import MISTAKE, OK, refuse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name", metavar="TARGET", nargs="?", help="show the facts of this one")
+
+
+def run(args: argparse.Namespace) -> int:
+    from detc.targets import BUILTIN, det_file
+
+    if args.name is None:
+        for name in sorted(BUILTIN):
+            print(f"{name:<12} {_headline(det_file(name).read_text(encoding='utf-8'))}")
+        return OK
+    if args.name not in BUILTIN:
+        from detc.diagnostics.did_you_mean import closest
+
+        near = closest(args.name, list(BUILTIN))
+        return refuse(
+            f"there is no target `{args.name}`", f"did you mean `{near}`?" if near else "`detc targets` lists all"
+        )
+    return _facts(args.name)
+
+
+def _headline(text: str) -> str:
+    first = next((line for line in text.splitlines() if line.startswith("##")), "")
+    return first.removeprefix("##").strip()
+
+
+def _facts(name: str) -> int:
+    from detc.report.ansi import standard_output
+    from detc.report.facts import fact_lines
+    from detc.semantics.targets import load_target
+
+    target, findings, sources = load_target(name)
+    if target is None:
+        from detc.diagnostics.render_text import render
+
+        print(render(findings, sources, False), end="")
+        return MISTAKE
+    print("\n".join(fact_lines(target, standard_output())))
+    return OK

@@ -1,0 +1,46 @@
+"""The spec library: specs that ship with detc, found by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from detc.diagnostics import Finding, Rule
+from detc.diagnostics.did_you_mean import closest
+
+NO_SPEC = Rule(
+    "CMD101",
+    "error",
+    """there is no spec `{name}`
+
+    A spec is a path to a `.det` file or the name of a library spec.""",
+    help="{remedy}",
+)
+
+SUFFIX = ".det"
+
+
+def library_folder() -> Path:
+    """`detc/specs` in an installed package, `specs` beside `compiler` in a checkout."""
+    package = Path(__file__).parent
+    installed = package / "specs"
+    return installed if installed.is_dir() else package.parent.parent / "specs"
+
+
+def library_names() -> list[str]:
+    return sorted(path.stem for path in library_folder().glob(f"*{SUFFIX}"))
+
+
+def find_spec(name: str) -> Path | Finding:
+    """The file that `name` means: a path that is there, else a library spec; a finding with the nearest name otherwise."""
+    try:
+        path = Path(name)
+        if path.is_file():
+            return path
+        known = library_names()
+        if name.removesuffix(SUFFIX) in known:
+            return library_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+    except (OSError, ValueError):
+        known = library_names()
+    near = closest(Path(name.replace("\0", "")).stem, known)
+    remedy = f"did you mean `{near}`?" if near else "give a path, or one of: " + ", ".join(known)
+    return NO_SPEC(None, name=name, remedy=remedy, actual=name)

@@ -1,0 +1,110 @@
+"""The report as one HTML page that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from detc.compilation import Compilation
+from detc.diagnostics import Finding, Source, Span
+from detc.report.figures import amount, count, short, size
+from detc.report.layers import layer_table
+from detc.report.picture import net_picture
+from detc.report.text import tally
+
+TEMPLATE = Path(__file__).with_name("page.html.jinja")
+
+
+def report_html(compilation: Compilation) -> str:
+    """The page. Every text of the spec is escaped."""
+    import jinja2
+    from markupsafe import Markup
+
+    environment = jinja2.Environment(
+        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    titles, rows, numeric = layer_table(compilation.layers)
+    program = compilation.program
+    text: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        name=program.name,
+        doc=(compilation.model.doc if compilation.model else "") or "",
+        file=program.file,
+        target=compilation.target,
+        fits=compilation.fits,
+        tally=tally(compilation.findings) or "no findings",
+        figures=_figures(compilation.metrics),
+        bars=[_bar(entry) for entry in compilation.limits],
+        picture=Markup(net_picture(compilation)),
+        groups=compilation.groups,
+        titles=titles,
+        rows=rows,
+        numeric=numeric,
+        findings=[_finding(f, program.sources) for f in _grouped(compilation.findings)],
+        overrides=[(s.name, s.value, s.span) for s in program.overrides],
+        placeholders=compilation.placeholders,
+    )
+    return text
+
+
+def _figures(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """(title, short figure, exact figure)"""
+    shown = []
+    for name, value in metrics.items():
+        if not isinstance(value, int | float):
+            continue
+        if name.endswith("_bytes"):
+            shown.append((name.removesuffix("_bytes").replace("_", " "), size(value), f"{count(value)} bytes"))
+        else:
+            title = {"params": "parameters", "macs": "multiplications a picture"}.get(name, name.replace("_", " "))
+            shown.append((title, short(value), count(value)))
+    return shown
+
+
+def _bar(entry: dict[str, Any]) -> dict[str, Any]:
+    share = entry["used"] / entry["limit"] if entry["limit"] else float(entry["used"] > 0)
+    return {
+        "name": entry["name"].replace("_", " "),
+        "said": f"{amount(entry['used'], entry['unit'])} of {amount(entry['limit'], entry['unit'])}",
+        "width": f"{min(share, 1) * 100:.1f}",
+        "share": f"{share:.0%}",
+        "level": "over" if share > 1 else "near" if share > 0.9 else "good",
+        "soft": bool(entry.get("soft")),
+        "source": entry.get("source") or ("no source yet" if entry.get("placeholder") else ""),
+    }
+
+
+def _grouped(findings: tuple[Finding, ...]) -> list[tuple[Finding, int]]:
+    """Findings of one code at one place together: the first, and how many more there are."""
+    groups: dict[tuple[str, Span | None], list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault((finding.code, finding.span), []).append(finding)
+    order = {"error": 0, "warning": 1, "note": 2}
+    return sorted(((g[0], len(g) - 1) for g in groups.values()), key=lambda entry: order[entry[0].level])
+
+
+def _finding(entry: tuple[Finding, int], sources: Any) -> dict[str, Any]:
+    finding, more = entry
+    places = [(finding.span, finding.label)] if finding.span else []
+    places += [(related.span, related.label) for related in finding.related]
+    return {
+        "code": finding.code,
+        "level": finding.level,
+        "message": finding.message,
+        "help": finding.help,
+        "more": more,
+        "places": [_place(span, label, sources.get(span.file)) for span, label in places],
+    }
+
+
+def _place(span: Span, label: str, source: Source | None) -> dict[str, Any]:
+    line = source.line(span.line) if source else ""
+    stop = span.end_column - 1 if span.end_line == span.line else len(line)
+    start = span.column - 1
+    return {
+        "at": str(span),
+        "line": span.line,
+        "before": line[:start],
+        "marked": line[start:stop],
+        "after": line[stop:],
+        "label": label,
+    }

@@ -1,0 +1,118 @@
+"""The report for a terminal: the verdict first, then budget bars, then tables, then what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from detc.compilation import Compilation
+from detc.diagnostics import Finding
+from detc.diagnostics.render_text import render as render_findings
+from detc.report.ansi import Terminal, table
+from detc.report.figures import amount, count, short, size
+from detc.report.layers import layer_table
+
+BAR = 24
+
+
+def report_text(
+    compilation: Compilation, terminal: Terminal, *, tables: bool = True, quiet: bool = False, strict: bool = False
+) -> str:
+    """The whole report; `quiet` leaves the verdict and the errors, `tables=False` leaves out layers and groups."""
+    findings = [f for f in compilation.findings if not quiet or f.level == "error"]
+    parts = [verdict(compilation, terminal)]
+    if not quiet:
+        parts += [bars(compilation, terminal), facts(compilation, terminal)]
+        if tables:
+            parts += [group_table(compilation, terminal), layers(compilation, terminal)]
+    if findings:
+        parts.append(render_findings(findings, compilation.program.sources, terminal.color).rstrip("\n"))
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def tally(findings: tuple[Finding, ...]) -> str:
+    """`2 errors, 1 warning`"""
+    counts = {level: sum(f.level == level for f in findings) for level in ("error", "warning", "note")}
+    return ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items() if n)
+
+
+def verdict(compilation: Compilation, terminal: Terminal) -> str:
+    name, target, fits = compilation.program.name, compilation.target, compilation.fits
+    if target:
+        said = f"{name} {'fits' if fits else 'does not fit'} {target}"
+    else:
+        said = f"{name} {'is sound' if fits else 'has mistakes'}"
+    line = f"{terminal.sign(fits)} {said}"
+    found = tally(compilation.findings)
+    return terminal.paint(line, "bold", "green" if fits else "red") + (f"  ({found})" if found else "")
+
+
+def bars(compilation: Compilation, terminal: Terminal) -> str:
+    return "\n".join(_bar(entry, terminal) for entry in compilation.limits)
+
+
+def _bar(entry: dict[str, Any], terminal: Terminal) -> str:
+    used, limit = entry["used"], entry["limit"]
+    share = used / limit if limit else float(used > 0)
+    cells = min(BAR, round(share * BAR)) if share <= 1 else BAR
+    full, empty = terminal.bar
+    colour = "red" if share > 1 else "yellow" if share > 0.9 else "green"
+    drawn = terminal.paint(full * cells, colour) + terminal.paint(empty * (BAR - cells), "dim")
+    said = f"{amount(used, entry['unit'])} of {amount(limit, entry['unit'])}"
+    notes = (
+        [f"{share:.0%}"] + ["soft limit"] * bool(entry.get("soft")) + ["no source yet"] * bool(entry.get("placeholder"))
+    )
+    return f"  {entry['name'].replace('_', ' '):<18} {drawn}  {said:<24} {terminal.paint(', '.join(notes), 'dim')}"
+
+
+def facts(compilation: Compilation, terminal: Terminal) -> str:
+    """The metrics on one or two lines, and what was changed from outside."""
+    figures = compilation.metrics
+    if not figures:
+        return ""
+    shown = [f"{count(figures['params'])} parameters", f"{short(figures['macs'])} multiplications a picture"]
+    shown += [
+        f"{name.removesuffix('_bytes').replace('_', ' ')} {size(value) if name.endswith('_bytes') else count(value)}"
+        for name, value in figures.items()
+        if name not in ("params", "macs") and isinstance(value, int | float)
+    ]
+    lines = ["  " + line for line in _wrapped(shown, terminal.width - 4)]
+    if compilation.placeholders:
+        count_ = compilation.placeholders
+        lines.append(
+            f"  {count_} fact{'s' if count_ > 1 else ''} of the target {'have' if count_ > 1 else 'has'} no source yet"
+        )
+    if compilation.program.overrides:
+        changed = ", ".join(f"{s.name} = {s.value}" for s in compilation.program.overrides)
+        lines.append(terminal.paint(f"  set from outside: {changed}", "cyan"))
+    return "\n".join(lines)
+
+
+def _wrapped(items: list[str], width: int) -> Iterator[str]:
+    line = ""
+    for item in items:
+        if line and len(line) + len(item) + 2 > width:
+            yield line
+            line = item
+        else:
+            line = f"{line}, {item}" if line else item
+    if line:
+        yield line
+
+
+def group_table(compilation: Compilation, terminal: Terminal) -> str:
+    if not compilation.groups:
+        return ""
+    rows = [
+        [g["name"], g["about"], str(len(g["layers"])), g["layers"][0]["name"], g["layers"][-1]["name"], g["why"]]
+        for g in compilation.groups
+    ]
+    head = ["part", "what", "layers", "from", "to", "why it starts there"]
+    return "\n".join(table(head, rows, [False, False, True, False, False, False], terminal))
+
+
+def layers(compilation: Compilation, terminal: Terminal) -> str:
+    if not compilation.layers:
+        return ""
+    titles, rows, numeric = layer_table(compilation.layers)
+    return "\n".join(table(titles, rows, numeric, terminal))
