@@ -161,11 +161,20 @@ def quantize_relu(x: Array, cap: float, levels: int = ACTIVATION_MAX) -> Array:
     (a plain clip, y * levels / cap) lose ties or last bits. At the chip's own cap (q a power of two) all forms agree.
     """
     lib = _library(x)
-    q = levels / cap
-    if lib is np:
-        cap, q = np.float32(cap), np.float32(q)
-    clipped = lib.clip(x, 0, cap) if q in (1.0, 32.0) else 0.5 * (abs(x) - abs(x - cap) + cap)
-    return lib.floor(clipped * q + 0.5) / q
+    q = float(np.float32(levels / cap))
+    if q in (1.0, 32.0):
+        y = lib.clip(x, 0, cap)
+    else:
+        top = float(np.float32(cap))
+        y = abs(x)
+        y -= abs(x - top)
+        y += top
+        y *= 0.5
+    y *= q
+    y += 0.5
+    lib.floor(y, out=y)
+    y /= q
+    return y
 
 
 def quantize_input(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
@@ -176,7 +185,10 @@ def quantize_input(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
 def fuse_batch_norm(
     weight: Array, bias: Array | None, mean: Array, var: Array, gamma: Array, beta: Array, eps: float
 ) -> tuple[Array, Array]:
-    """Weights [O, I, kh, kw] and bias [O] of a convolution with its batch norm folded in: w gamma / sigma, (b - mean) gamma / sigma + beta."""
+    """Weights [O, I, kh, kw] and bias [O] of a convolution with its batch norm folded in.
+
+    w gamma / sigma and (b - mean) gamma / sigma + beta, with sigma = sqrt(var + eps).
+    """
     lib = _library(weight)
     sigma = lib.sqrt(var + eps)
     start = -mean if bias is None else bias - mean

@@ -138,7 +138,7 @@ def encode(network: ChipNetwork) -> bytes:
 
 
 def _read_shape(words: list[int], first_code: int | None, last_layer_out: bool) -> tuple[MajorShape, list[int]]:
-    """Shape and shifts of one major layer from its words. `first_code`: input code of the register for the first layer, else None."""
+    """Shape and shifts of one major layer from its words. `first_code`: the register's input code for the first one."""
     word0, word1, word2, word3, word4 = words
     count = _bits(word1, 7, 4)
     nibbles = [_bits(word1, 3, 0)]
@@ -170,13 +170,13 @@ def _read_shape(words: list[int], first_code: int | None, last_layer_out: bool) 
 
 def _read_header(data: bytes, name: str) -> tuple[list[MajorShape], list[list[int]], bool]:
     if len(data) < HEADER_BYTES:
-        raise ArtifactError(f"{name}: {len(data)} bytes, the header alone has {HEADER_BYTES}")
+        raise ArtifactError(f"{len(data)} bytes, the header alone has {HEADER_BYTES}", name)
     header = [int(w) for w in np.frombuffer(data, "<u4", HEADER_WORDS)]
     if header[0] != 1:
-        raise ArtifactError(f"{name}: not a chip.dat of the 5801 (word 0 is {header[0]:#x}, expected 1)")
+        raise ArtifactError(f"not a chip.dat of the 5801 (word 0 is {header[0]:#x}, expected 1)", name)
     count = _bits(header[1], 7, 5)
     if count == 0:
-        raise ArtifactError(f"{name}: the register at byte 4 names no major layer")
+        raise ArtifactError("the register at byte 4 names no major layer", name)
     shapes, shifts = [], []
     for number in range(count):
         words = [header[i] for i in _word_places(number)]
@@ -198,10 +198,10 @@ def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
     try:
         check_shapes(shapes)
     except NetworkError as error:
-        raise ArtifactError(f"{name}: the header is damaged: {error}") from error
+        raise ArtifactError(f"the header is damaged: {error.message}", name) from error
     expected = file_size(tuple(shapes))
     if len(data) != expected:
-        raise ArtifactError(f"{name}: {len(data):,} bytes, the network in its header needs {expected:,}")
+        raise ArtifactError(f"{len(data):,} bytes, the network in its header needs {expected:,}", name)
     body = np.frombuffer(data, np.uint8)
     at, majors = HEADER_BYTES, []
     for number, (shape, row) in enumerate(zip(shapes, shifts, strict=True), start=1):
@@ -213,7 +213,9 @@ def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
             try:
                 weight, bias = unpack(kind, shape.bits, body[at:end].reshape(-1, RECORD), inputs, outputs)
             except ArtifactError as error:
-                raise ArtifactError(f"{name}: major layer {number}, sublayer {index} at byte {at}: {error}") from error
+                raise ArtifactError(
+                    f"major layer {number}, sublayer {index} at byte {at}: {error.message}", name
+                ) from error
             layers.append(Sublayer(weight, bias, shift))
             at = end
         majors.append(Major(shape, tuple(layers)))
@@ -227,8 +229,8 @@ def _check_every_byte(network: ChipNetwork, data: bytes, name: str) -> None:
     try:
         again = encode(network)
     except NetworkError as error:
-        raise ArtifactError(f"{name}: damaged: {error}") from error
+        raise ArtifactError(f"damaged: {error.message}", name) from error
     if again != data:
         place = int(np.flatnonzero(np.frombuffer(again, np.uint8) != np.frombuffer(data, np.uint8))[0])
         region = "header" if place < HEADER_BYTES else "filter records"
-        raise ArtifactError(f"{name}: damaged at byte {place} ({region})")
+        raise ArtifactError(f"damaged at byte {place} ({region})", name)

@@ -1,10 +1,12 @@
-"""What the device package raises for a user's mistake: always with the place and the cause in the message."""
+"""What the device package raises for a user's mistake: always with the cause, and with the place where there is one."""
 
 from __future__ import annotations
 
+from detrt.errors import DetrtError
 
-class DeviceError(ValueError):
-    """Base of all: safe to show to a user as it is."""
+
+class DeviceError(DetrtError):
+    """Base of all errors of this package."""
 
 
 class NetworkError(DeviceError):

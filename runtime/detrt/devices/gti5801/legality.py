@@ -1,12 +1,13 @@
 """Which networks the 5801 runs as written. The vendor's converter accepts nearly anything, so every rule is checked here.
 
-Limits: MDK guide and toolkit tables where stated there, else measured on the vendor's converter and software chip (a size or width
-is legal if the software chip gave the exact result for it).
+Limits: MDK guide and toolkit tables where stated there, else measured on the vendor's converter and software chip (a size
+or width is legal if the software chip gave the exact result for it).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -57,7 +58,8 @@ def _shape_problems(number: int, shape: MajorShape, last: bool) -> Iterator[str]
         yield f"{at}: pooling {shape.image_size} gives {shape.output_size}, which the chip cannot hold here"
     for index, used in problems_of_memory(shape):
         yield (
-            f"{at}, sublayer {index}: input and output need {used:,} bytes of activation memory, the chip has {ACTIVATION_BYTES:,}"
+            f"{at}, sublayer {index}: input and output need {used:,} bytes of activation memory, "
+            f"the chip has {ACTIVATION_BYTES:,}"
         )
 
 
@@ -116,7 +118,7 @@ def shape_problems(shapes: Sequence[MajorShape]) -> list[str]:
         return [f"{len(shapes)} major layers, the chip has 1 to {MAX_MAJORS}"]
     for number, shape in enumerate(shapes, start=1):
         problems += _shape_problems(number, shape, number == len(shapes))
-    for number, (one, two) in enumerate(zip(shapes, shapes[1:], strict=False), start=1):
+    for number, (one, two) in enumerate(pairwise(shapes), start=1):
         given = (one.output_channels, one.output_size)
         if given != (two.input_channels, two.image_size):
             problems.append(
@@ -131,7 +133,8 @@ def shape_problems(shapes: Sequence[MajorShape]) -> list[str]:
 def legal_steps(kernels: npt.NDArray[np.int16]) -> tuple[npt.NDArray[np.int16], npt.NDArray[np.bool_]]:
     """Step of each 3-bit kernel [n, 9] and whether it can be held: values 0, 1, 2 or 4 steps, a step of at most 7 bits.
 
-    The step is the smallest nonzero magnitude, as the vendor writes it; where that needs more than 7 bits, a half or a quarter of it.
+    The step is the smallest nonzero magnitude, as the vendor writes it; where that needs more than 7 bits, a half or a
+    quarter of it.
     """
     size = np.abs(kernels)
     step = np.where(size > 0, size, np.int16(32767)).min(axis=1)

@@ -1,8 +1,8 @@
 """The network as the chip holds it: major layers of up to twelve integer convolutions each.
 
-A `MajorShape` is one entry of the vendor's dat.json without its shifts; a `Major` adds the integers. Channel widths follow the vendor's
-rule: the first sublayer takes `input_channels` to `output_channels` and the rest keep that width; a leading depthwise sublayer
-keeps `input_channels`, and the pointwise behind it widens.
+A `MajorShape` is one entry of the vendor's dat.json without its shifts; a `Major` adds the integers. Channel widths follow
+the vendor's rule: the first sublayer takes `input_channels` to `output_channels` and the rest keep that width; a leading
+depthwise sublayer keeps `input_channels`, and the pointwise behind it widens.
 """
 
 from __future__ import annotations
@@ -26,7 +26,10 @@ def ceil4(channels: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class MajorShape:
-    """What a major layer does, without its numbers. `shortcuts` are sublayers (from 1) whose input is added to the next one's result."""
+    """What a major layer does, without its numbers.
+
+    `shortcuts` are the sublayers (from 1) whose input is added to the next one's result.
+    """
 
     image_size: int
     input_channels: int
@@ -67,7 +70,7 @@ class MajorShape:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sublayer:
-    """Integers of one convolution: `weight` int16 OIHW, `bias` int32 [O], both at binary point `shift` (value = integer / 2^shift)."""
+    """Integers of one convolution at binary point `shift` (value = integer / 2^shift): `weight` OIHW, `bias` [O]."""
 
     weight: npt.NDArray[np.int16]
     bias: npt.NDArray[np.int32]

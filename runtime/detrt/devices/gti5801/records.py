@@ -1,7 +1,8 @@
-"""The 12-byte records of chip.dat: weights in bits 0..71, a bias field in bytes 9..11, little endian, measured on the vendor's converter.
+"""The 12-byte records of chip.dat: weights in bits 0..71, a bias field in bytes 9..11, little endian.
 
-Four records, one for each engine, make a line. A dense record holds 1, 2 or 4 kernels of 3x3 (8, 3, 1 bits) or eight of 1x1; engine e
-takes its inputs rotated by e. Writer and reader share the order (`_inputs_of`) and nothing else.
+Four records, one for each engine, make a line. A dense record holds 1, 2 or 4 kernels of 3x3 (8, 3, 1 bits) or eight of 1x1;
+engine e takes its inputs rotated by e. Writer and reader share the order (`_inputs_of`) and nothing else.
+Layout: measured on the vendor's converter.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _unpack_codes(data: Bytes, bits: int) -> Ints:
 
 
 def pack(kind: Kind, bits: int, weight: Ints, bias: npt.NDArray[np.int32]) -> Bytes:
-    """Records of one sublayer, [n, 12] bytes. `weight` OIHW integers (I = 1 for depthwise), `bias` int32 [O], both checked before."""
+    """Records [n, 12] of one sublayer: `weight` OIHW integers (I = 1 for depthwise) and `bias` [O], both checked before."""
     outputs, inputs = weight.shape[:2]
     padded = ceil4(outputs)
     fields = _bias_fields(bias, padded)
@@ -119,7 +120,7 @@ def pack(kind: Kind, bits: int, weight: Ints, bias: npt.NDArray[np.int32]) -> By
 
 
 def unpack(kind: Kind, bits: int, records: Bytes, inputs: int, outputs: int) -> tuple[Ints, npt.NDArray[np.int32]]:
-    """Weights OIHW and bias of one sublayer from its [n, 12] records. ArtifactError where bytes cannot have been written by `pack`."""
+    """Weights OIHW and bias of one sublayer from its [n, 12] records. ArtifactError for bytes that `pack` never writes."""
     if kind == "depthwise":
         weight = records[:outputs, :9].copy().view(np.int8).astype(np.int16)
         return weight.reshape(outputs, 1, 3, 3), _bias_values(records[:outputs, 9:])

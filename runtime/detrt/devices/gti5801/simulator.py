@@ -1,7 +1,7 @@
 """The chip in integers: the same numbers as the vendor's software chip, layer by layer, in numpy.
 
-A convolution is nine matrix products over shifted views of the padded map; they run in float32 where a bound proves that every partial
-sum stays below 2^24 (then each is an exact integer, whatever the order of summation), and in float64 where it does not.
+A convolution is nine matrix products over shifted views of the padded map. They run in float32 where a bound proves that
+every partial sum stays below 2^24 (then each is an exact integer, whatever the order of summation), else in float64.
 Formulas: measured on the vendor's software chip. Accumulator width and timing are not modelled.
 """
 
@@ -88,8 +88,9 @@ class Simulator:
     def run(self, pixels: npt.NDArray[np.uint8], trace: Trace | None = None) -> npt.NDArray[np.float32]:
         """The chip's answer to one picture.
 
-        `pixels` u8 [C, S, S], raw 8 bits. Returns float32 [C, S, S]: whole numbers 0..31; 8 times that if the last map is 7x7; a 10-bit
-        last layer gives 0 .. 1023/32 in steps of 1/32 (its range is the MDK guide's; no run of the vendor's software confirms it).
+        `pixels` u8 [C, S, S], raw 8 bits. Returns float32 [C, S, S]: whole numbers 0..31; 8 times that if the last map is
+        7x7; a 10-bit last layer gives 0 .. 1023/32 in steps of 1/32 (a range from the toolkits' cap; no run of the vendor's
+        software confirms it).
         DeviceError for a picture of another shape or dtype.
         """
         pixels = np.asarray(pixels)
