@@ -61,8 +61,8 @@ def calibrate(
 
     `model` has quantised weights and plain ReLUs; `batches` are encoded pictures [n, C, S, S]. `options` is the stage's
     `calibrate.caps`: `q`, the percentile with linear interpolation (MDK: 99); or `choose`, several of which the one with the
-    highest `judge(caps)` wins, say a validation mAP. In a net with shortcuts the sum that enters the ReLU counts, and caps of maps
-    that are added are made equal. DeviceError without batches, or for `choose` without a judge.
+    highest `judge(caps)` wins, say a validation mAP. In a net with shortcuts the sum that enters the ReLU counts, and caps of
+    maps that are added are made equal. DeviceError without batches, or for `choose` without a judge.
     """
     options = options.get("caps", options)
     ranks = [float(q) for q in options.get("choose") or [options.get("q", 99.0)]]
@@ -98,7 +98,7 @@ def calibrate(
 
 @torch.no_grad()
 def rescale(model: nn.Module, lock: Lock, batches: Iterable[Tensor]) -> None:
-    """Scales and shifts each output channel so that, with quantised weights, it has the mean and deviation it has with float ones.
+    """Scales and shifts each output channel so that quantised weights give it the mean and deviation of the float ones.
 
     Layer by layer on `batches` of encoded pictures, each layer behind the quantised ones before it. In place, before `prepare`;
     afterwards the float numbers of the checkpoint are the corrected ones. Gains stay within 1/8 to 8.

@@ -18,9 +18,9 @@ INPUT_CAP = 31.0
 class Link:
     """One convolution of the chain with what stands behind it.
 
-    `conv`, `norm`, `relu` are module names (`norm` empty without batch norm), `relu_node` the name that caps go by. `skip`: the input of
-    the link before is added to this one's convolution. `pool` follows it: "max", "sample" or None. `levels` and `top` describe
-    the chip's activation: 31 steps up to 31, or 1023 up to 31.96875.
+    `conv`, `norm`, `relu` are module names (`norm` empty without batch norm), `relu_node` the name that caps go by. `skip`: the
+    input of the link before is added to this one's convolution. `pool` follows it: "max", "sample" or None. `levels` and `top`
+    describe the chip's activation: 31 steps up to 31, or 1023 up to 31.96875.
     """
 
     conv: str
@@ -50,7 +50,7 @@ class Plan:
     head_channels: int
 
     def cap_groups(self) -> list[list[str]]:
-        """ReLUs whose caps must be equal, since the chip adds their outputs as integers; "" stands for the picture, whose cap is 31."""
+        """ReLUs whose caps must be equal, since the chip adds their outputs as integers; "" is the picture, with a cap of 31."""
         outputs = ["", *(link.relu_node for link in self.links)]
         group = {name: [name] for name in outputs}
         for index, link in enumerate(self.links):

@@ -84,8 +84,8 @@ def fused(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d | None) -> t
 class QuantConv2d(nn.Conv2d):
     """A convolution with weights and bias on the chip's grid, the shift found anew in each forward pass.
 
-    `exact`: inputs are whole numbers 0..31 and in eval mode every sum is exact, by float32 where a bound proves it, else by float64.
-    `clipped` says what left the integer range in the last forward pass.
+    `exact`: inputs are whole numbers 0..31, and in eval mode every sum is exact: in float32 where a bound proves it, else in
+    float64. `clipped` says what left the integer range in the last forward pass.
     """
 
     bits: int

@@ -1,7 +1,8 @@
 """The quantised stages of training on a model's modules: what the training engine calls.
 
-A stage's checkpoint always has the keys of the plain model. Order of use: load the weights the stage begins with, `rescale` and `fold`
-if the stage says so and begins, then `prepare`; a resumed stage only prepares. Formulas: MDK guide, measured on the vendor's quantiser.
+A stage's checkpoint always has the keys of the plain model. Order of use: load the weights the stage begins with, `rescale`
+and `fold` if the stage says so and begins, then `prepare`; a resumed stage only prepares. Formulas: MDK guide, measured on
+the vendor's quantiser.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ def conv_and_norm(model: nn.Module, link: Link) -> tuple[nn.Conv2d, nn.BatchNorm
 
 @torch.no_grad()
 def assign(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, weight: Tensor, bias: Tensor | None) -> None:
-    """Makes `weight` and `bias` the effective numbers of the pair; the batch norm becomes exactly neutral and carries the bias."""
+    """Makes `weight` and `bias` the effective numbers of the pair; the batch norm turns exactly neutral and holds the bias."""
     conv.weight.copy_(weight)
     if norm is None:
         if conv.bias is not None and bias is not None:
