@@ -125,7 +125,9 @@ def read_data(item: tree.Named | tree.Block, at: Reader) -> tuple[Data, tuple[Se
 def resolved(format: str, entries: Entries) -> dict[str, Any]:
     """The options as the lock has them."""
     values = {name: setting.value for name, setting in entries.items()}
-    options = {k: v for k, v in values.items() if k not in ("root", "classes", "classes_file", "annotations", "seed", *SPLITS)}
+    options = {
+        k: v for k, v in values.items() if k not in ("root", "classes", "classes_file", "annotations", "seed", *SPLITS)
+    }
 
     def split(value: Any) -> dict[str, Any] | None:
         if value is None:
@@ -155,7 +157,11 @@ def _call(expr: tree.Expr, name: str, at: Reader) -> tuple[str, list[tree.AnyIte
         at.report(NO_FORMAT(expr.span, name=name, allowed=", ".join(FORMATS)))
         return None
     if word.id not in FORMATS:
-        at.report(UNKNOWN_FORMAT(word.span, actual=word.id, allowed=", ".join(FORMATS), remedy=did_you_mean(word.id, tuple(FORMATS))))
+        at.report(
+            UNKNOWN_FORMAT(
+                word.span, actual=word.id, allowed=", ".join(FORMATS), remedy=did_you_mean(word.id, tuple(FORMATS))
+            )
+        )
         return None
     items: list[tree.AnyItem] = []
     if isinstance(expr, tree.Call):
@@ -187,7 +193,9 @@ def _label(block: tree.Block) -> str:
     return block.label.id if isinstance(block.label, tree.Name) else block.label.value
 
 
-def _check_classes(name: str, format: str, entries: Entries, items: Sequence[tree.AnyItem], span: Span, at: Reader) -> None:
+def _check_classes(
+    name: str, format: str, entries: Entries, items: Sequence[tree.AnyItem], span: Span, at: Reader
+) -> None:
     classes, file = entries.get("classes"), entries.get("classes_file")
     if classes is None or (file is None and format != "synthetic"):
         return

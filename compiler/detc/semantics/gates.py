@@ -263,7 +263,9 @@ def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ())
             if not value:
                 shown = ", ".join(f"{name} is {metrics[name]:,}" for name in dict.fromkeys(names_in(gate.condition)))
                 actual = shown or "it does not hold"
-                findings.append(FAILED(gate.span, text=gate.text, actual=actual, allowed=gate.text, message=gate.message))
+                findings.append(
+                    FAILED(gate.span, text=gate.text, actual=actual, allowed=gate.text, message=gate.message)
+                )
             continue
         judged.append(replace(gate, verdict="unjudged"))
         unknown = [name for name in names_in(gate.condition) if name not in names and "." not in name]

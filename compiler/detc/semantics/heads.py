@@ -92,7 +92,9 @@ def read_head(
         return False
 
     before = len(at.findings)
-    entries = at.section(known.schema, block.items, "head", span=block.kind.span.to((label or block.kind).span), special=special)
+    entries = at.section(
+        known.schema, block.items, "head", span=block.kind.span.to((label or block.kind).span), special=special
+    )
     options: dict[str, Any] = {name: setting.value for name, setting in entries.items()}
     spans = {name: setting.span for name, setting in entries.items() if setting.span}
     if len(on) != known.outputs:
@@ -135,8 +137,15 @@ def _channels(
                 where.append(Related(related[name], f"gives {type.channels} channels"))
             found.append(
                 CHANNELS(
-                    span, output=name, kind=kind, actual=type.channels, allowed=wanted, formula=formula,
-                    names="boxes and classes", label=f"{type.channels} channels", related=where,
+                    span,
+                    output=name,
+                    kind=kind,
+                    actual=type.channels,
+                    allowed=wanted,
+                    formula=formula,
+                    names="boxes and classes",
+                    label=f"{type.channels} channels",
+                    related=where,
                 )  # fmt: skip
             )
     return found

@@ -113,7 +113,9 @@ class Overrides:
                     remedy += f"; it has {', '.join(params)}"
                 found.append(REFUSED(override.span, name=name, remedy=remedy))
             else:
-                found.append(UNKNOWN(override.span, name=name, actual=name, remedy=did_you_mean(name, tuple(self.known))))
+                found.append(
+                    UNKNOWN(override.span, name=name, actual=name, remedy=did_you_mean(name, tuple(self.known)))
+                )
         return found
 
 

@@ -145,7 +145,9 @@ def _type(item: tree.Typed | tree.Named, at: Reader) -> str | None:
     name = item.type.name.id
     if name in TYPES and name != "word":
         return name
-    at.report(UNKNOWN_TYPE(item.type.span, actual=name, remedy=did_you_mean(name, tuple(t for t in TYPES if t != "word"))))
+    at.report(
+        UNKNOWN_TYPE(item.type.span, actual=name, remedy=did_you_mean(name, tuple(t for t in TYPES if t != "word")))
+    )
     return None
 
 
@@ -181,7 +183,13 @@ def _fit(value: Any, wanted: str | None) -> Any:
 
 
 def _holds(
-    where: tree.Expr, name: str, value: Any, span: Any, item: tree.Typed | tree.Named, at: Reader, override: Override | None
+    where: tree.Expr,
+    name: str,
+    value: Any,
+    span: Any,
+    item: tree.Typed | tree.Named,
+    at: Reader,
+    override: Override | None,
 ) -> bool:
     inner = Reader(at.scope.with_names({name: value}), at.rules, at.sources, at.findings)
     verdict = inner.value(where)

@@ -100,10 +100,14 @@ class Reader:
         return MISSING
 
     def wrong(self, expr: tree.Node, key: str, allowed: str) -> Any:
-        return self.report(self.rules.wrong_value(expr.span, key=key, allowed=allowed, actual=self.text(expr) or "this"))
+        return self.report(
+            self.rules.wrong_value(expr.span, key=key, allowed=allowed, actual=self.text(expr) or "this")
+        )
 
     def missing_unit(self, expr: tree.Node, key: str, allowed: str, fix: str) -> Any:
-        return self.report(self.rules.missing_unit(expr.span, key=key, allowed=allowed, fix=fix, actual=self.text(expr)))
+        return self.report(
+            self.rules.missing_unit(expr.span, key=key, allowed=allowed, fix=fix, actual=self.text(expr))
+        )
 
     def wrong_unit(self, expr: tree.Node, key: str, dimension: str, allowed: str) -> Any:
         shown = _SHOWN.get(dimension, dimension)
@@ -111,7 +115,9 @@ class Reader:
 
     def unknown_word(self, node: tree.Node, key: str, word: str, words: Sequence[str]) -> Any:
         remedy = did_you_mean(word, words)
-        return self.report(self.rules.unknown_word(node.span, key=key, actual=word, allowed=", ".join(words), remedy=remedy))
+        return self.report(
+            self.rules.unknown_word(node.span, key=key, actual=word, allowed=", ".join(words), remedy=remedy)
+        )
 
     def unknown_key(self, span: Span, key: str, names: Iterable[str], what: str = "") -> None:
         remedy = did_you_mean(key, tuple(names))
@@ -225,7 +231,12 @@ class Reader:
                     yield from self._assignments(chosen, schema, special, prefix)
                 elif verdict is not MISSING:
                     self.wrong(item.condition, "if", "true or false")
-            elif isinstance(item, tree.Block) and item.label is None and item.result is None and _groups(schema, prefix, item):
+            elif (
+                isinstance(item, tree.Block)
+                and item.label is None
+                and item.result is None
+                and _groups(schema, prefix, item)
+            ):
                 yield from self._assignments(item.items, schema, special, f"{prefix}{item.kind.id}.")
             else:
                 name = _item_name(item)

@@ -211,7 +211,9 @@ def read(items: Sequence[tree.Block], scope: Environment) -> None:
 def _read_train(block: tree.Block, at: Reader, program: Program, before: Sequence[Draft]) -> list[Draft]:
     name = label_of(block)
     if not name:
-        at.report(TRAIN.missing_key(block.kind.span, what="a train block", key="name", fix="train NAME on MODEL { .. }"))
+        at.report(
+            TRAIN.missing_key(block.kind.span, what="a train block", key="name", fix="train NAME on MODEL { .. }")
+        )
         return []
     if any(draft.train == name for draft in before):
         at.report(DOUBLED_STAGE(block.kind.span, name=name, what="train blocks"))
@@ -326,7 +328,9 @@ def _merge(draft: Draft, at: Reader) -> None:
             entries[key.name] = _arguments(entries[key.name], key.kind, paths, at)
     if entries["lr"].value is not None:
         optimizer = entries["optimizer"]
-        entries["optimizer"] = Setting("optimizer", {**optimizer.value, "lr": entries["lr"].value}, optimizer.origin, optimizer.span)
+        entries["optimizer"] = Setting(
+            "optimizer", {**optimizer.value, "lr": entries["lr"].value}, optimizer.origin, optimizer.span
+        )
     if entries["run"].value is not None:
         run = entries.pop("run")
         if entries["epochs"].value is not None:
@@ -385,7 +389,14 @@ def _refer(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
         stage, _, which = caps.rpartition(".")
         measuring = [name for name, id in names.items() if by_id[id].own.get("calibrate.caps")]
         if which != "caps" or stage not in names:
-            _unknown(draft, "quantize activations", caps, [f"{name}.caps" for name in measuring or names], at, "quantize.activations")
+            _unknown(
+                draft,
+                "quantize activations",
+                caps,
+                [f"{name}.caps" for name in measuring or names],
+                at,
+                "quantize.activations",
+            )
         elif by_id[names[stage]].own.get("calibrate.caps") is None:
             at.report(NOT_MEASURED(draft.place("quantize.activations"), name=draft.name, actual=stage))
             draft.good = False
@@ -453,10 +464,14 @@ def _check_data(draft: Draft, at: Reader, program: Program) -> None:
         place = draft.place("data")
         if not any(f.code == rule.code and f.span == place for f in at.findings):
             related = (Related(data.span, f"{len(listed)} classes"),) if data.span else ()
-            at.report(rule(place, data=name, model=draft.model.name, actual=len(listed), allowed=classes, related=related))
+            at.report(
+                rule(place, data=name, model=draft.model.name, actual=len(listed), allowed=classes, related=related)
+            )
     weights = draft.value("loss.class_weights")
     if weights is not None and classes is not None and len(weights) != classes:
-        at.report(CLASS_WEIGHTS(draft.place("loss.class_weights"), name=draft.name, actual=len(weights), allowed=classes))
+        at.report(
+            CLASS_WEIGHTS(draft.place("loss.class_weights"), name=draft.name, actual=len(weights), allowed=classes)
+        )
         draft.good = False
 
 
@@ -476,7 +491,9 @@ def _check_parts(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
                     at.report(NO_PART(draft.place(key), model=model, actual=part, key=key, remedy=remedy))
                     draft.good = False
     if draft.value("load") and draft.start is None:
-        at.report(TRAIN.missing_key(draft.place("load"), what=f"stage `{draft.name}`", key="start", fix="start = STAGE.best"))
+        at.report(
+            TRAIN.missing_key(draft.place("load"), what=f"stage `{draft.name}`", key="start", fix="start = STAGE.best")
+        )
         draft.good = False
     if origin and draft.model and origin.name != draft.model.name and not draft.value("load"):
         at.report(OTHER_MODEL(draft.place("start"), name=draft.name, actual=origin.name))

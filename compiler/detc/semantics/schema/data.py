@@ -7,7 +7,12 @@ from detc.semantics.schema.kind import Flag, ListOf, Maybe, Number, Span, Text, 
 
 ROOT = Key("root", Text(path=True), doc="folder of the set, relative to the spec", example='root = path("data/mine")')
 CLASSES = (
-    Key("classes", Maybe(ListOf(Text(), least=1)), None, "names in the order of their numbers; fewer than the set has make a subset"),
+    Key(
+        "classes",
+        Maybe(ListOf(Text(), least=1)),
+        None,
+        "names in the order of their numbers; fewer than the set has make a subset",
+    ),
     Key("classes_file", Maybe(Text(path=True)), None, "a file with one name a line, relative to root"),
 )
 _IMAGES = Number(whole=True, low=1, high=1_000_000, unit="images")
@@ -45,7 +50,12 @@ FORMATS: dict[str, Schema] = {
             Key("train", _IMAGES, 200),
             Key("val", Maybe(_IMAGES), 50),
             Key("test", Maybe(_IMAGES), None),
-            Key("size", ListOf(Number(whole=True, low=32, high=4096, unit="px", bare=True), length=2), [224, 224], "width and height"),
+            Key(
+                "size",
+                ListOf(Number(whole=True, low=32, high=4096, unit="px", bare=True), length=2),
+                [224, 224],
+                "width and height",
+            ),
             Key("objects", Span(0, 32, whole=True), [1, 4], "objects a picture"),
             Key("seed", Number(whole=True, low=0, high=2**63 - 1), 0),
         ),

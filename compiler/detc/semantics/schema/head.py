@@ -49,7 +49,12 @@ GNETDET = HeadKind(
         Key("loss.not_contain", _WEIGHT, 1.0, "confidence of the other box"),
         Key("loss.noobj", _WEIGHT, 0.005, "confidence in cells without an object"),
         Key("loss.cls", _WEIGHT, 1.0, "classes of object cells"),
-        Key("loss.norm_init", Maybe(Number(above=0)), 100.0, "start of the moving normaliser; none: the first batch's count"),
+        Key(
+            "loss.norm_init",
+            Maybe(Number(above=0)),
+            100.0,
+            "start of the moving normaliser; none: the first batch's count",
+        ),
         Key("loss.norm_momentum", Number(low=0, below=1), 0.9, "share of the normaliser's old value"),
         Key("loss.detach_iou", Flag(), False, "no gradient through the IoU that confidence aims at"),
         Key("loss.sqrt_eps", _WEIGHT, 0.0, "added under the root of width and height"),

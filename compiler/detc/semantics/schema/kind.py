@@ -113,7 +113,12 @@ class Text(Kind):
         return 'a path such as path("data/mine")' if self.path else "a string in quotes"
 
     def read(self, expr: tree.Expr, at: Reader, key: str) -> Any:
-        if self.path and isinstance(expr, tree.Call) and isinstance(expr.function, tree.Name) and expr.function.id == "path":
+        if (
+            self.path
+            and isinstance(expr, tree.Call)
+            and isinstance(expr.function, tree.Name)
+            and expr.function.id == "path"
+        ):
             if len(expr.args) == 1 and not expr.kwargs:
                 return self.read(expr.args[0], at, key)
             return at.wrong(expr, key, self.describe)

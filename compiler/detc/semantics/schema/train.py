@@ -62,14 +62,18 @@ SCHEDULES = {
         ),
         {"every": None, "floor": 0.0},
     ),
-    "cosine": Schema("cosine", (Key("floor", PROBABILITY, 0.0, "share of the rate that is left at the end"), *_WARMUP), _NO_STEPS),
+    "cosine": Schema(
+        "cosine", (Key("floor", PROBABILITY, 0.0, "share of the rate that is left at the end"), *_WARMUP), _NO_STEPS
+    ),
 }
 
 _P = Key("p", PROBABILITY, 0.5, "probability that a picture gets it")
 
 AUGMENTS = {
     "flip": Schema("flip", (_P,)),
-    "hsv": Schema("hsv", (Key("range", Span(0, 10, around=1.0), [0.5, 1.5], "factor of hue, saturation and value"), _P)),
+    "hsv": Schema(
+        "hsv", (Key("range", Span(0, 10, around=1.0), [0.5, 1.5], "factor of hue, saturation and value"), _P)
+    ),
     "scale": Schema("scale", (Key("range", Span(0.05, 20), [0.8, 1.2], "factor of the width"), _P)),
     "shift": Schema("shift", (Key("range", Span(-1, 1, around=0.0), [-0.2, 0.2], "share of width and height"), _P)),
     "crop": Schema("crop", (Key("range", Span(0.01, 1), [0.6, 1.0], "share that is kept"), _P)),
@@ -81,7 +85,12 @@ CAPS = {
         "percentile",
         (
             Key("q", Number(above=0, high=100), 99.0, "percentile of the conv outputs"),
-            Key("choose", Maybe(ListOf(Number(above=0, high=100), least=1)), None, "percentiles of which the best is taken"),
+            Key(
+                "choose",
+                Maybe(ListOf(Number(above=0, high=100), least=1)),
+                None,
+                "percentiles of which the best is taken",
+            ),
         ),
     )
 }
@@ -91,7 +100,11 @@ SHARED: tuple[Key, ...] = (
     Key("batch", Number(whole=True, low=1), 16, "pictures a step, over all processes"),
     Key("optimizer", Choice(OPTIMIZERS), {"name": "sgd", **OPTIMIZERS["sgd"].defaults(), **OPTIMIZERS["sgd"].fixed}),
     Key("lr", RATE, None, "the optimiser's rate"),
-    Key("schedule", Choice(SCHEDULES), {"name": "constant", **SCHEDULES["constant"].defaults(), **SCHEDULES["constant"].fixed}),
+    Key(
+        "schedule",
+        Choice(SCHEDULES),
+        {"name": "constant", **SCHEDULES["constant"].defaults(), **SCHEDULES["constant"].fixed},
+    ),
     Key("augment", ListOf(Choice(AUGMENTS)), [], "done in this order, each with its probability"),
     Key("epochs", Number(whole=True, low=1, unit="epochs", bare=True), None),
     Key("run", EPOCHS, None, "another word for epochs"),

@@ -1,0 +1,291 @@
+"""`target NAME extends PARENT { .. }`: finds targets by name, resolves them along `extends`, and binds their parameters."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detc.diagnostics import Related, Rule, Span
+from detc.semantics.facts import Body
+from detc.semantics.overrides import Overrides
+from detc.semantics.params import read_param
+from detc.semantics.program import Section, Setting, Target
+from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.schema.kind import MISSING
+from detc.semantics.schema.rules import TARGET
+from detc.semantics.values import BROKEN, Value
+from detc.syntax import tree
+
+if TYPE_CHECKING:
+    from detc.semantics.environment import Context, Environment
+
+UNKNOWN = Rule(
+    "TGT120",
+    "error",
+    """no target is called `{actual}`
+
+    Targets come with detc, from files beside the spec (NAME.det or targets/NAME.det) and from installed packages.
+    `detc targets` lists them.""",
+    help="{remedy}",
+)
+CIRCLE = Rule(
+    "TGT121",
+    "error",
+    """target `{actual}` extends itself: {path}
+
+    A target takes over what its parent has, so the line of parents has to end.""",
+    help="let one of them extend another target, or none",
+)
+DOUBLED = Rule(
+    "TGT122",
+    "error",
+    """two targets are called `{actual}`
+
+    A target is chosen by its name, so each has its own.""",
+    help="rename one of the two",
+)
+SEVERAL_PARENTS = Rule(
+    "TGT123",
+    "error",
+    """target `{actual}` extends more than one target
+
+    With one parent it is always clear where a value comes from.""",
+    help="let it extend one, and state what differs",
+)
+
+RULES = (UNKNOWN, CIRCLE, DOUBLED, SEVERAL_PARENTS)
+
+BUILTIN = Path(__file__).resolve().parent.parent / "targets"
+"""A built-in target is `targets/NAME/target.det`; its folder may hold boards too."""
+BASES = ("accelerator", "microcontroller", "neuromorphic", "host")
+"""Names that a target may extend although nothing defines them: kinds of machines, without facts."""
+
+
+@dataclass(slots=True)
+class TargetLibrary:
+    """The `target` blocks that are known by now, and the targets resolved from them."""
+
+    blocks: dict[str, tuple[tree.Block, Environment]] = field(default_factory=dict)
+    loaded: set[str] = field(default_factory=set)
+    resolved: dict[tuple[str, bool], Target | None] = field(default_factory=dict)
+
+
+def library(context: Context) -> TargetLibrary:
+    """The one library of an elaboration."""
+    if context.targets is None:
+        context.targets = TargetLibrary()
+    return context.targets
+
+
+def declare(item: tree.Block, scope: Environment) -> Target | None:
+    """A `target` block of the spec or of a file it uses: registered and resolved."""
+    context = scope.context
+    at = Reader(scope, TARGET, context.sources, context.findings)
+    name = _label(item)
+    if not name:
+        at.report(TARGET.missing_key(item.kind.span, what="a target", key="name", fix="target NAME { .. }"))
+        return None
+    known = library(context)
+    taken = known.blocks.get(name)
+    if taken is not None and taken[0] is not item:
+        at.report(DOUBLED(item.kind.span, actual=name, related=(Related(taken[0].kind.span, "the first"),)))
+        return None
+    known.blocks[name] = (item, scope)
+    return resolve(name, context, item.kind.span)
+
+
+def use(item: tree.Use, scope: Environment) -> Value:
+    """`use targets.NAME`: the target itself; BROKEN with a finding where there is none."""
+    name = ".".join(part.id for part in item.path[1:])
+    target = resolve(name, scope.context, item.path[-1].span)
+    return BROKEN if target is None else target
+
+
+def resolve(name: str, context: Context, span: Span | None, chosen: bool = False) -> Target | None:
+    """The target of that name (`gti5801`, or `loihi2.kapoho_point` for a board of a family); None with findings.
+
+    `chosen` is the target that is judged: only its parameters hear `--set target.PARAM`.
+    """
+    known = library(context)
+    key = (name, chosen)
+    if key not in known.resolved:
+        before = len(context.findings)
+        known.resolved[key] = None
+        known.resolved[key] = _resolve(name, context, span, chosen)
+        if chosen and (name, False) in known.resolved:
+            # Its mistakes were told when it was declared.
+            fresh = [f for f in context.findings[before:] if f not in context.findings[:before]]
+            context.findings[before:] = fresh
+    return known.resolved[key]
+
+
+def _resolve(name: str, context: Context, span: Span | None, chosen: bool) -> Target | None:
+    line: list[tuple[tree.Block, Environment]] = []
+    lineage: list[str] = []
+    wanted, place = name, span
+    while True:
+        short = wanted.rpartition(".")[2]
+        if short in lineage:
+            path = " -> ".join((*lineage, short))
+            context.refuse(CIRCLE, place, actual=short, path=path)
+            return None
+        found = find(wanted, context)
+        if found is None and short in BASES and line:
+            lineage.append(short)
+            break
+        if found is None:
+            context.refuse(UNKNOWN, place, actual=wanted, remedy=did_you_mean(wanted, names(context)))
+            return None
+        line.append(found)
+        lineage.append(short)
+        parents = found[0].extends
+        if not parents:
+            break
+        parent = ".".join(part.id for part in parents)
+        wanted, place = parent, parents[0].span.to(parents[-1].span)
+    return _build(lineage, line[::-1], context, chosen)
+
+
+def _build(lineage: list[str], line: list[tuple[tree.Block, Environment]], context: Context, chosen: bool) -> Target:
+    """The target from the blocks of its line, the oldest first."""
+    last = line[-1][0]
+    body = Body(Section("target", lineage[0], last.span))
+    params, values = _params(line, context, chosen)
+    for block, scope in line:
+        inner = scope.with_names(values)
+        _bind_lets(block, inner)
+        at = Reader(inner, TARGET, context.sources, context.findings, what=f"target `{_label(block)}`")
+        body.read(block, at)
+    return Target(lineage[0], tuple(lineage), body.root, last.span, last.doc, params, body.gates)
+
+
+def _params(
+    line: list[tuple[tree.Block, Environment]], context: Context, chosen: bool
+) -> tuple[dict[str, Setting], dict[str, Any]]:
+    """Settings and values of all parameters of the line; a younger block gives an inherited one a new default."""
+    declared: dict[str, tuple[tree.Typed | tree.Named, Environment]] = {}
+    for block, scope in line:
+        for item in block.items:
+            if isinstance(item, (tree.Typed, tree.Named)) and item.kind.id == "param":
+                declared[item.name.id] = (item, scope)
+            elif isinstance(item, tree.Assign) and len(item.path) == 1 and item.path[0].id in declared:
+                older, home = declared[item.path[0].id]
+                declared[older.name.id] = (_with_default(older, item.value), home)
+    settings: dict[str, Setting] = {}
+    values: dict[str, Any] = {}
+    overrides = context.overrides if chosen else Overrides()
+    for name, (item, scope) in declared.items():
+        at = Reader(scope.with_names(values), TARGET, context.sources, context.findings)
+        read = read_param(item, at, overrides, "target.")
+        if read is None:
+            values[name] = BROKEN
+        else:
+            settings[name], values[name] = read
+    return settings, values
+
+
+def _with_default(item: tree.Typed | tree.Named, value: tree.Expr) -> tree.Typed | tree.Named:
+    from dataclasses import replace
+
+    return replace(item, value=value)
+
+
+def _bind_lets(block: tree.Block, scope: Environment) -> None:
+    for item in block.items:
+        if isinstance(item, tree.Named) and item.kind.id == "let":
+            findings = scope.context.findings
+            scope.bind(item.name.id, scope.evaluate(item.value, findings), item.name.span)
+
+
+# ---- finding --------------------------------------------------------------------------------------------------------
+
+
+def find(name: str, context: Context) -> tuple[tree.Block, Environment] | None:
+    """The block of a target: known already, built in, beside the spec, or from an installed package, in this order."""
+    known = library(context)
+    family, _, short = name.rpartition(".")
+    if not family and short in known.blocks:
+        return known.blocks[short]
+    for path, shown in _files(family or short, short, context):
+        _load(path, shown, context)
+        if short in known.blocks:
+            return known.blocks[short]
+    return None
+
+
+def _files(family: str, short: str, context: Context) -> Iterator[tuple[Path, str]]:
+    """Files that may define the target, each with the path a user is shown."""
+    if not all(part.isidentifier() for part in (*family.split("."), short)):
+        return
+    folder = BUILTIN / family.split(".")[0]
+    for name in ("target.det", f"{short}.det"):
+        if (folder / name).is_file():
+            yield folder / name, f"{folder.name}/{name}"
+    for path in (context.folder / f"{short}.det", context.folder / "targets" / f"{short}.det"):
+        if path.is_file() and str(path) not in context.sources:
+            yield path, str(path)
+    yield from _installed(family.split(".")[0])
+
+
+def _installed(name: str) -> Iterator[tuple[Path, str]]:
+    """`target.det` beside the module of an entry point; asked only for a name that is nowhere else."""
+    from importlib.metadata import entry_points
+    from importlib.util import find_spec
+
+    for entry in entry_points(group="detc.targets", name=name):
+        try:
+            spec = find_spec(entry.module)
+        except ImportError:
+            continue
+        path = Path(spec.origin).parent / "target.det" if spec and spec.origin else None
+        if path and path.is_file():
+            yield path, f"{name}/target.det"
+
+
+def _load(path: Path, shown: str, context: Context) -> None:
+    """Reads a file of targets: its blocks are registered, its other definitions bound in a scope of its own."""
+    from detc.semantics.elaborate import Walk, hoist
+    from detc.semantics.environment import Environment
+    from detc.semantics.library import prelude
+    from detc.semantics.modules import read_source
+    from detc.syntax.parser import parse
+
+    known = library(context)
+    if str(path) in known.loaded:
+        return
+    known.loaded.add(str(path))
+    source = read_source(path, shown, None, context)
+    if source is None:
+        return
+    file, findings = parse(source)
+    for finding in findings:
+        context.report(finding)
+    scope = Environment(context, prelude(context), root=False)
+    targets = [item for item in file.items if isinstance(item, tree.Block) and item.kind.id == "target"]
+    others = [item for item in file.items if not any(item is target for target in targets)]
+    hoist(others, scope)
+    Walk(scope).items([item for item in others if isinstance(item, (tree.Use, tree.Named, tree.Typed))])
+    for target in targets:
+        name = _label(target)
+        if name and name not in known.blocks:
+            known.blocks[name] = (target, scope)
+
+
+def names(context: Context) -> tuple[str, ...]:
+    """Every target that could be chosen here: for remedies and lists."""
+    found = {path.parent.name for path in BUILTIN.glob("*/target.det")}
+    return tuple(sorted({*found, *library(context).blocks}))
+
+
+def of_value(value: Any) -> Target | None:
+    return value if isinstance(value, Target) else None
+
+
+def _label(block: tree.Block) -> str:
+    label = block.label
+    return "" if label is None else label.id if isinstance(label, tree.Name) else label.value
+
+
+__all__ = ["BUILTIN", "MISSING", "declare", "names", "resolve", "use"]
