@@ -179,7 +179,7 @@ def quantize_relu(x: Array, cap: float, levels: int = ACTIVATION_MAX) -> Array:
 
 def quantize_input(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """The chip's 8 to 5 bit step: ((x >> 2) + 1) >> 1, at most 31. u8 in, u8 out, any shape."""
-    return np.minimum(((pixels >> 2) + 1) >> 1, ACTIVATION_MAX).astype(np.uint8)
+    return np.asarray(np.minimum(((pixels >> 2) + 1) >> 1, ACTIVATION_MAX), np.uint8)
 
 
 def fuse_batch_norm(

@@ -100,8 +100,8 @@ def _swap(new: Path, folder: Path, old: set[str]) -> None:
 class ArtifactModel:
     """A detector as it is on the device: whole-number arithmetic of its chip.dat, then the scale of its output.
 
-    `order` is how pictures must be laid out (bgr or ycrcb), `size` their side in pixels; `head` has `kind` and `options` as in the lock,
-    `classes` the class names, `scale` the value of one output step, `channels` what the head reads of the chip's output.
+    `order` is how pictures must be laid out (bgr or ycrcb), `size` their side in pixels; `head` has `kind` and `options` as in
+    the lock, `classes` the class names, `scale` the value of one output step, `channels` what the head reads of the chip's output.
     """
 
     name: str
@@ -126,7 +126,7 @@ class ArtifactModel:
         answer = self.simulator.run(np.ascontiguousarray(image.transpose(2, 0, 1)), trace)[: self.channels]
         last = self.simulator.network.majors[-1].shape
         if last.pooling and last.output_size == 7:
-            answer = answer / FC77_GAIN
+            answer = answer / np.float32(FC77_GAIN)
         return answer * np.float32(self.scale)
 
 
@@ -138,11 +138,11 @@ def _text(description: Mapping[str, Any], key: str, kind: type, place: Path) -> 
 
 
 def check_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of an artifacts folder, every file compared with it. ArtifactError names the file that differs or is missing."""
+    """The manifest of an artifacts folder, compared with every file. ArtifactError names one that differs or is missing."""
     place = folder / MANIFEST
     if not folder.is_dir():
         raise ArtifactError("is no folder", folder)
-    manifest = read_json(place)
+    manifest: dict[str, Any] = read_json(place)
     files = manifest.get("files") if isinstance(manifest, dict) else None
     if (
         not isinstance(files, dict)
@@ -171,8 +171,8 @@ def check_manifest(folder: Path) -> dict[str, Any]:
 def load_artifacts(folder: str | Path) -> ArtifactModel:
     """The detector in an artifacts folder, ready to run. Needs neither spec nor torch.
 
-    ArtifactError, naming file and cause, if a file is missing, truncated or differs from the manifest, or if chip.dat and out.model
-    do not hold the same network.
+    ArtifactError, naming file and cause, if a file is missing, truncated or differs from the manifest, or if chip.dat and
+    out.model do not hold the same network.
     """
     folder = Path(folder)
     manifest = check_manifest(folder)

@@ -67,7 +67,7 @@ def export(
 
 
 def _check(network: ChipNetwork, chip_dat: bytes, out_model: bytes) -> None:
-    """The files, read back, are the network and answer as it does. ArtifactError otherwise, which would be a fault of this package."""
+    """The files, read back, are the network and answer as it does; ArtifactError otherwise, a fault of this package."""
     back = decode(split(out_model)[1])
     probe = np.random.default_rng(0).integers(0, 256, network.input_shape, dtype=np.uint8)
     if not same_network(network, back) or split(out_model)[1] != chip_dat:
@@ -81,7 +81,8 @@ def _texts(
 ) -> dict[str, str]:
     """All text files by name."""
     model = lock["model"]
-    head = next(iter(model.get("heads") or ()), {"kind": "", "options": {}})
+    heads = model.get("heads") or [{"kind": "", "options": {}}]
+    head: dict[str, Any] = heads[0]
     options = head.get("options", {})
     names = [str(name) for name in options.get("names") or ()]
     names = names or [f"class {n}" for n in range(int(options.get("classes", 0)))]

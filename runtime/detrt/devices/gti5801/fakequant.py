@@ -57,7 +57,7 @@ class QuantReLU(nn.Module):
         self.levels = levels
 
     def forward(self, x: Tensor) -> Tensor:
-        result: Tensor = _QuantizedRelu.apply(x, self.cap, self.levels)
+        result: Tensor = _QuantizedRelu.apply(x, self.cap, self.levels)  # type: ignore[no-untyped-call]
         return result
 
     def extra_repr(self) -> str:
@@ -126,9 +126,9 @@ class QuantConv2d(nn.Conv2d):
         weight, bias = self.effective()
         layer = self.quantized()
         self.clipped = layer.clipped
-        weight = _StraightThrough.apply(weight, layer.weight)
+        weight = _StraightThrough.apply(weight, layer.weight)  # type: ignore[no-untyped-call]
         if bias is not None:
-            bias = _StraightThrough.apply(bias, layer.bias)
+            bias = _StraightThrough.apply(bias, layer.bias)  # type: ignore[no-untyped-call]
         if self.exact and not self.training:
             return self._exactly(x, weight, bias, layer)
         return F.conv2d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)

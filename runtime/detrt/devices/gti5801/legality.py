@@ -113,7 +113,7 @@ def _shortcut_problems(at: str, shape: MajorShape) -> Iterator[str]:
 
 def shape_problems(shapes: Sequence[MajorShape]) -> list[str]:
     """What keeps these major layers off the chip, a sentence each; weights are not looked at."""
-    problems = []
+    problems: list[str] = []
     if not 1 <= len(shapes) <= MAX_MAJORS:
         return [f"{len(shapes)} major layers, the chip has 1 to {MAX_MAJORS}"]
     for number, shape in enumerate(shapes, start=1):

@@ -43,7 +43,8 @@ def _convolve(x: Map, kind: Kind, layer: Sublayer) -> Map:
     weight = layer.weight.astype(dtype)
     bias = layer.bias.astype(dtype)[:, None]
     if kind == "pointwise":
-        return (weight[:, :, 0, 0] @ x.reshape(channels, -1).astype(dtype) + bias).reshape(-1, height, width)
+        flat: Map = weight[:, :, 0, 0] @ x.reshape(channels, -1).astype(dtype) + bias
+        return flat.reshape(-1, height, width)
     row = width + 2
     padded = np.zeros((channels, (height + 2) * row + 2), dtype)
     padded[:, : (height + 2) * row].reshape(channels, height + 2, row)[:, 1:-1, 1:-1] = x
@@ -68,7 +69,7 @@ def _activate(accumulators: Map, shift: int, levels: int = ACTIVATION_MAX) -> Ma
     values += accumulators.dtype.type(0.5)
     np.floor(values, out=values)
     np.clip(values, 0, levels, out=values)
-    return values.astype(np.uint8 if levels == ACTIVATION_MAX else np.uint16)
+    return np.asarray(values, np.uint8 if levels == ACTIVATION_MAX else np.uint16)
 
 
 def _pool(x: Map, sampling: bool) -> Map:
@@ -119,7 +120,9 @@ class Simulator:
         last = self.network.majors[-1].shape
         if last.pooling and last.output_size == 7:
             result *= FC77_GAIN
-        return result / TEN_BIT_STEPS if last.ten_bits else result
+        if last.ten_bits:
+            result /= TEN_BIT_STEPS
+        return result
 
 
 def simulate(

@@ -53,7 +53,8 @@ def _kinds(table: dict[str, Any], count: int, at: str) -> tuple[Kind, ...]:
         return ("conv3x3",) * count
     if len(ones) != count or any(v not in (0, 1) for v in ones):
         raise NetworkError([f"{at}: `one_coef` must hold a 0 or 1 for each of the {count} sublayers"])
-    return tuple("pointwise" if v else "depthwise" for v in ones)
+    named: dict[int, Kind] = {0: "depthwise", 1: "pointwise"}
+    return tuple(named[v] for v in ones)
 
 
 def _major(table: Any, number: int) -> tuple[MajorShape, list[int]]:
