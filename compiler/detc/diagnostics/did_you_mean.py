@@ -9,20 +9,20 @@ _LONGEST = 64
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The nearest candidate, or None if none is near. Case and `-` for `_` cost almost nothing; one slip in three letters
-    is near. Ties go to the candidate with the same first letter, then to the first in alphabetical order."""
+    is near. Ties go to the candidate with the same first letter, then the same length, then to the first in alphabetical order."""
     if not 0 < len(word) <= _LONGEST:
         return None
     folded = _fold(word)
-    best: tuple[float, bool, str] | None = None
+    best: tuple[float, bool, int, str] | None = None
     for candidate in candidates:
         if not candidate or candidate == word or abs(len(candidate) - len(word)) > _slips(candidate):
             continue
         near = _fold(candidate)
         distance = 0.5 if near == folded else float(_distance(folded, near))
-        rank = (distance, near[0] != folded[0], candidate)
+        rank = (distance, near[0] != folded[0], abs(len(candidate) - len(word)), candidate)
         if distance <= _slips(candidate) and (best is None or rank < best):
             best = rank
-    return best[2] if best else None
+    return best[-1] if best else None
 
 
 def _fold(word: str) -> str:

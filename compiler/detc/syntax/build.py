@@ -69,7 +69,9 @@ class Builder:
         text = self.tokens.texts[i]
         too_long = len(text) > MAX_DIGITS
         if too_long:
-            self.findings.append(mistakes.OUT_OF_RANGE(self.tokens.span(i), word=_short(text), what="long", allowed=MAX_DIGITS))
+            self.findings.append(
+                mistakes.OUT_OF_RANGE(self.tokens.span(i), word=_short(text), what="long", allowed=MAX_DIGITS)
+            )
         return tree.Number(self.tokens.span(i), 0 if too_long else int(text, 16), text)
 
     def _quantity(self, i: int) -> tree.Quantity:
@@ -102,7 +104,9 @@ class Builder:
         text = self.tokens.texts[i]
         parts = text.split("x")
         if max(map(len, parts)) > MAX_DIGITS:
-            self.findings.append(mistakes.OUT_OF_RANGE(self.tokens.span(i), word=_short(text), what="long", allowed=MAX_DIGITS))
+            self.findings.append(
+                mistakes.OUT_OF_RANGE(self.tokens.span(i), word=_short(text), what="long", allowed=MAX_DIGITS)
+            )
             parts = ["1"] * len(parts)
         return tree.Dims(self.tokens.span(i), tuple(int(part) for part in parts))
 
@@ -152,7 +156,12 @@ class Builder:
         return tree.Block(span, "", (), kind, label, params, on, extends[0].path if extends else (), body, None)
 
     def inline_block(
-        self, span: Span, kind: tree.Name, label: tree.Name | tree.String, params: tuple[tree.Param, ...], result: tree.Expr
+        self,
+        span: Span,
+        kind: tree.Name,
+        label: tree.Name | tree.String,
+        params: tuple[tree.Param, ...],
+        result: tree.Expr,
     ) -> tree.Block:
         return tree.Block(span, "", (), kind, label, params, (), (), (), result)
 
@@ -183,7 +192,13 @@ class Builder:
         return tree.Named(span, "", (), kind, name, value)
 
     def typed(
-        self, span: Span, kind: tree.Name, name: tree.Name, type_: tree.Type, value: tree.Expr | None, where: tree.Expr | None
+        self,
+        span: Span,
+        kind: tree.Name,
+        name: tree.Name,
+        type_: tree.Type,
+        value: tree.Expr | None,
+        where: tree.Expr | None,
     ) -> tree.Typed:
         return tree.Typed(span, "", (), kind, name, type_, value, where)
 
@@ -243,7 +258,12 @@ class Builder:
         return tree.Tuple(span, items)
 
     def comprehension(
-        self, span: Span, element: tree.Expr, names: tuple[tree.Name, ...], source: tree.Expr, condition: tree.Expr | None
+        self,
+        span: Span,
+        element: tree.Expr,
+        names: tuple[tree.Name, ...],
+        source: tree.Expr,
+        condition: tree.Expr | None,
     ) -> tree.Comprehension:
         return tree.Comprehension(span, element, names, source, condition)
 

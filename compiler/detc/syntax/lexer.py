@@ -73,6 +73,7 @@ def tokenize(source: Source, tables: Tables) -> tuple[Tokens, list[Finding]]:
         kind = match.lastgroup
         if kind is None:  # only white space is left
             break
+        ended = end
         start, end = match.span(kind)
         while start >= next_line:
             line, line_start = line + 1, next_line
@@ -87,6 +88,11 @@ def tokenize(source: Source, tables: Tables) -> tuple[Tokens, list[Finding]]:
             word = word.rstrip()
         elif kind.startswith("BAD_"):
             span = Span(source.path, line, start - line_start + 1, line, end - line_start + 1)
+            if kind == "BAD_NAME" and kinds and kinds[-1] == "NAME" and start == ended:  # the ASCII head of the same word
+                word = texts.pop() + word
+                start = end - len(word)
+                del kinds[-1], lines[-1], columns[-1]
+                span = Span(source.path, line, start - line_start + 1, line, end - line_start + 1)
             repaired, finding = mistakes.spelling(kind, word, span)
             findings.append(finding)
             if len(findings) >= MAX_FINDINGS:
@@ -112,22 +118,32 @@ def _master(tables: Tables) -> re.Pattern[str]:
 
 
 _LONG_UNITS = tuple(unit for unit in UNITS if len(unit) >= 4)
-_AFTER_HEAD = frozenset({"NAME", "STRING", "EQUAL", "DOT", "COLON", "LPAR", "LBRACE", "CMP", "IN", "ON", "EXTENDS"})
+_AFTER_HEAD = frozenset({"STRING", "EQUAL", "DOT", "COLON", "LPAR", "LBRACE", "CMP", "IN", "ON", "EXTENDS"})
 
 
 def _join_units(tokens: Tokens, findings: list[Finding]) -> Tokens:
-    """`3 bitz` and `640 KB ib`: a number and a word on one line, where the word cannot begin an item, is a misspelt unit."""
+    """`3 bitz` and `640 KB ib`: a number and words on one line that cannot begin an item are a misspelt unit."""
     kinds, texts, lines = tokens.kinds, tokens.texts, tokens.lines
     dropped: set[int] = set()
-    for i in range(1, len(kinds)):
-        if kinds[i] != "NAME" or kinds[i - 1] not in ("NUMBER", "QUANTITY") or lines[i] != lines[i - 1]:
+    for number in range(len(kinds) - 1):
+        if kinds[number + 1] != "NAME" or kinds[number] not in ("NUMBER", "QUANTITY"):
             continue
-        follows = kinds[i + 1] if lines[i + 1] == lines[i] else "$END"
-        misspelt = len(texts[i]) >= 4 and follows in ("NAME", "STRING") and closest(texts[i], _LONG_UNITS) is not None
-        if follows in _AFTER_HEAD and not misspelt:
+        first = number + 1
+        end = first
+        while kinds[end] == "NAME" and lines[end] == lines[number]:
+            end += 1
+        if lines[end] == lines[number] and kinds[end] in _AFTER_HEAD:  # an item begins with the last word, or the last two
+            words = max(0, end - first - 2)
+            if end - first == 2 and len(texts[first]) >= 4 and closest(texts[first], _LONG_UNITS) is not None:
+                words = 1
+        else:
+            words = end - first
+        if not words:
             continue
-        dropped.add(i)
-        findings.append(mistakes.unknown_unit(texts[i - 1], texts[i], tokens.span(i - 1, i), tokens.span(i)))
+        dropped.update(range(first, first + words))
+        unit = " ".join(texts[first : first + words])
+        last = first + words - 1
+        findings.append(mistakes.unknown_unit(texts[number], unit, tokens.span(number, last), tokens.span(first, last)))
         if len(findings) >= MAX_FINDINGS:
             break
     return tokens.without(dropped) if dropped else tokens

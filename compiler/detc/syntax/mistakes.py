@@ -136,6 +136,14 @@ UNOPENED = Rule(
     There is no open `{partner}` that it could belong to.""",
     "remove it, or add the `{partner}` it should close",
 )
+MISMATCHED = Rule(
+    "SYN139",
+    "error",
+    """this `{bracket}` is closed by `{wrong}`
+
+    Brackets close in pairs: `()`, `[]`, `{{}}`.""",
+    "write `{partner}`",
+)
 RESERVED = Rule(
     "SYN122",
     "error",
@@ -175,19 +183,14 @@ COMMA_BETWEEN_ITEMS = Rule(
     The items of a block and of a file follow each other with white space between them.""",
     "remove the `{text}`",
 )
-NO_BODY = Rule(
+UNFINISHED = Rule(
     "SYN127",
     "error",
     """`{head}` is not finished: {expected}
 
-    An item is `key = value`, `kind name = value`, `kind name: type`, a bound such as `limit ram <= 4 KiB`, or a block with a body.""",
-)
-ENDS_EARLY = Rule(
-    "SYN128",
-    "error",
-    """the file ends in the middle of an item: {expected}
-
-    Something that was begun is not finished.""",
+    An item is `key = value`, `kind name = value`, `kind name: type`, a bound such as `limit ram <= 4 KiB`, or a block with
+    a body.""",
+    "finish it or remove it",
 )
 MISSPELT = Rule(
     "SYN129",
@@ -274,7 +277,11 @@ PATTERNS = (
 """What the lexer tries when no terminal matches; group names say what is wrong."""
 
 _INSTEAD = {"&&": "and", "||": "or", "&": "and", "|": "|>", "!": "not", "^": "*", "%": "//"}
-_LEFT_OUT = {";": "items need no separator", "\\": "items may go on over line ends without it", "'": 'strings stand between `"`'}
+_LEFT_OUT = {
+    ";": "items need no separator",
+    "\\": "items may go on over line ends without it",
+    "'": 'strings stand between `"`',
+}
 _KINDS = {"&&": "AND", "||": "OR", "&": "AND", "|": "PIPE", "!": "NOT", "^": "MUL"}
 
 
@@ -284,8 +291,8 @@ def spelling(kind: str, word: str, span: Span) -> tuple[str | None, Finding]:
         digits = word.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
         if word.startswith("."):
             return "NUMBER", BAD_NUMBER(span, word=word, help=f"write `0{word}`")
-        if digits and digits != word and (unit := closest(word[len(digits) :], UNITS)):
-            return "NUMBER", UNKNOWN_UNIT(span, unit=word[len(digits) :], help=f"did you mean `{digits} {unit}`?")
+        if digits and not word.startswith("0x") and (help := _better_unit(digits, word[len(digits) :])):
+            return "NUMBER", UNKNOWN_UNIT(span, unit=word[len(digits) :], help=help)
         return "NUMBER", BAD_NUMBER(span, word=word)
     if kind == "BAD_QUOTES":
         return "STRING", SINGLE_QUOTES(span, better=f'"{word[1:-1]}"'.replace("`", "'"))
@@ -311,6 +318,13 @@ def unknown_unit(number: str, word: str, whole: Span, at: Span) -> Finding:
     digits = number.rstrip("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ%/").rstrip()
     half = number[len(digits) :].strip()
     unit = f"{half} {word}" if half else word
-    better = closest(half + word, UNITS)
-    remedy = f"did you mean `{digits} {better}`?" if better else None
-    return UNKNOWN_UNIT(whole if half else at, unit=unit, help=remedy)
+    return UNKNOWN_UNIT(whole if half else at, unit=unit, help=_better_unit(digits, (half + word).replace(" ", "")))
+
+
+def _better_unit(digits: str, word: str) -> str | None:
+    if word.casefold() == "kb":
+        return f"did you mean `{digits} KiB` (1024 B) or `{digits} kB` (1000 B)?"
+    unit = closest(word, UNITS)
+    if unit and f"{unit}s" in UNITS and len(unit) > 1 and digits != "1":
+        unit += "s"
+    return f"did you mean `{digits} {unit}`?" if unit else None

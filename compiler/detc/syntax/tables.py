@@ -49,9 +49,7 @@ def load() -> Tables:
     if shipped.GRAMMAR != grammar:
         return compile_tables(grammar)
     rules = tuple(Rule(*rule) for rule in shipped.RULES)
-    return Tables(
-        shipped.PATTERNS, shipped.LITERALS, shipped.ACTIONS, shipped.GOTOS, rules, shipped.START, shipped.END
-    )
+    return Tables(shipped.PATTERNS, shipped.LITERALS, shipped.ACTIONS, shipped.GOTOS, rules, shipped.START, shipped.END)
 
 
 def compile_tables(grammar: str) -> Tables:
@@ -76,8 +74,11 @@ def compile_tables(grammar: str) -> Tables:
         gotos.append({k: arg for k, (_, arg) in sorted(row.items()) if k not in terminals})
     by_rank = sorted(lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
     return Tables(
-        patterns=tuple((t.name, t.pattern.value) for t in by_rank if not isinstance(t.pattern, PatternStr)
-                       and t.name != "__IGNORE_0"),
+        patterns=tuple(
+            (t.name, t.pattern.value)
+            for t in by_rank
+            if not isinstance(t.pattern, PatternStr) and t.name != "__IGNORE_0"
+        ),
         literals={t.pattern.value: t.name for t in by_rank if isinstance(t.pattern, PatternStr)},
         actions=tuple(actions),
         gotos=tuple(gotos),

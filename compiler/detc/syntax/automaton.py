@@ -1,0 +1,138 @@
+"""The LALR(1) automaton: tokens in, the builder's values out. A loop, so no nesting of the text can exhaust Python's stack."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from detc.diagnostics import Finding
+from detc.syntax import mistakes
+from detc.syntax.build import Builder
+from detc.syntax.lexer import Tokens
+from detc.syntax.tables import Tables
+
+MAX_DEPTH = 200
+"""How deep trees may nest: what walks them recurses, and Python's stack holds about 1000 frames."""
+_MAX_STATES = 20 * MAX_DEPTH
+
+
+
+class Recover(Protocol):
+    """Given the automaton and the index of a token it cannot accept (or, where `known` says why, must not): mends the state
+    and says where to go on, -1 to stop."""
+
+    def __call__(self, automaton: Automaton, i: int, known: Finding | None = None) -> int: ...
+
+
+class Automaton:
+    """The stacks run in parallel: `values[k]`, read from token `starts[k]` on and `depths[k]` nodes deep, led to
+    `states[k + 1]`. `last` is the last token that was shifted."""
+
+    def __init__(self, tables: Tables, tokens: Tokens, findings: list[Finding], recover: Recover) -> None:
+        self.tables = tables
+        self.tokens = tokens
+        self.findings = findings
+        self.recover = recover
+        self.builder = Builder(tokens, findings)
+        self.states = [tables.start]
+        self.values: list[Any] = []
+        self.starts: list[int] = []
+        self.depths: list[int] = []
+        self.last = 0
+
+    def run(self) -> list[Any]:
+        """What `Builder.start` was given, or the entries read so far if recovery gave up."""
+        builder, tokens = self.builder, self.tokens
+        states, values, starts, depths = self.states, self.values, self.starts, self.depths
+        actions, gotos, end = self.tables.actions, self.tables.gotos, self.tables.end
+        kinds, texts, leaves = tokens.kinds, tokens.texts, builder.leaves
+        rules = [(r.symbol, r.size, r.action, r.plan, getattr(builder, r.action, None)) for r in self.tables.rules]
+        i = 0
+        while i >= 0:
+            kind = kinds[i]
+            action = actions[states[-1]].get(kind)
+            if action is None:
+                # in the middle of an item a `##` is only a comment
+                i = i + 1 if kind == "DOC" else self.recover(self, i)
+                continue
+            if action >= 0:
+                leaf = leaves.get(kind)
+                values.append(leaf(i) if leaf else texts[i])
+                states.append(action)
+                starts.append(i)
+                depths.append(1)
+                self.last = i
+                i += 1
+                if len(states) > _MAX_STATES:
+                    i = self._too_deep(i)
+                continue
+            symbol, size, name, plan, make = rules[~action]
+            if not name:  # one value, passed through
+                keep = plan[0]
+                value, start, depth = values[keep - size], starts[-size], depths[keep - size]
+            elif not size:
+                start, depth = i, 1
+                value = make(tokens.span(i, i - 1 if i else 0), *plan) if make else []
+            else:
+                start, depth = starts[-size], max(depths[-size:])
+                value = _children(values[-size:], plan)
+                if make:
+                    value = make(tokens.span(start, self.last), *value)
+                    depth += 1
+            if size:
+                del states[-size:], values[-size:], starts[-size:], depths[-size:]
+            if depth > MAX_DEPTH:
+                states.append(states[-1])  # stands for the node that is left out
+                values.append(None)
+                starts.append(start)
+                depths.append(0)
+                i = self._too_deep(i)
+                continue
+            state = gotos[states[-1]][symbol]
+            if state == end:
+                return value  # type: ignore[no-any-return]
+            states.append(state)
+            values.append(value)
+            starts.append(start)
+            depths.append(depth)
+        return values[0] if values and isinstance(values[0], list) else []
+
+    def accepts(self, kind: str) -> bool:
+        """True if a token of this kind could come next."""
+        actions, gotos, rules = self.tables.actions, self.tables.gotos, self.tables.rules
+        kept = len(self.states)
+        above: list[int] = []  # states pushed in this trial, over self.states[:kept]
+        while True:
+            state = above[-1] if above else self.states[kept - 1]
+            action = actions[state].get(kind)
+            if action is None or action >= 0:
+                return action is not None
+            rule = rules[~action]
+            from_above = min(rule.size, len(above))
+            if from_above:
+                del above[-from_above:]
+            kept -= rule.size - from_above
+            state = gotos[above[-1] if above else self.states[kept - 1]][rule.symbol]
+            if state == self.tables.end:
+                return True
+            above.append(state)
+
+    def _too_deep(self, i: int) -> int:
+        return self.recover(self, i, mistakes.TOO_DEEP(self.tokens.span(self.last), allowed=MAX_DEPTH))
+
+
+def _children(parts: list[Any], plan: tuple[int | None, ...]) -> list[Any]:
+    """The children that `plan` (see tables.Rule) picks from the values of a production's symbols."""
+    first = plan[0] if plan else None
+    if first is not None and first < 0:  # go on with the list that is there, it may be long
+        children: list[Any] = parts[~first]
+        plan = plan[1:]
+    else:
+        children = []
+    for k in plan:
+        if k is None:
+            children.append(None)
+        elif k < 0:
+            children.extend(parts[~k])
+        else:
+            children.append(parts[k])
+    return children

@@ -1,0 +1,93 @@
+"""After a mistake, go on where it is safe.
+
+Small slips (a missing comma, `:` for `=`, a misspelt word of the language) are mended in place. After anything else the
+unfinished item is dropped and reading resumes at the next item of the same body, so that three mistakes give three reports.
+"""
+
+from __future__ import annotations
+
+from detc.diagnostics import Finding
+from detc.syntax import mistakes
+from detc.syntax.automaton import Automaton
+from detc.syntax.brackets import CLOSER_OF, looks_like_item
+from detc.syntax.build import Doc
+from detc.syntax.explain import explain
+from detc.syntax.lexer import MAX_FINDINGS
+from detc.syntax.tree import Attribute
+
+
+class Recovery:
+    """A `Recover` for one file. `reported` holds the lines that already have a finding: nothing is said about them twice."""
+
+    def __init__(self, reported: set[int]) -> None:
+        self.reported = reported
+        self.mended = -1
+
+    def __call__(self, automaton: Automaton, i: int, known: Finding | None = None) -> int:
+        tokens, findings = automaton.tokens, automaton.findings
+        base = _item_state(automaton)
+        start = automaton.starts[base] if base < len(automaton.starts) else i
+        if known:
+            finding, mend = known, None
+        else:
+            finding, mend = explain(automaton, i, start)
+        lines = range(tokens.lines[start], tokens.lines[i] + 1)
+        put_in = not tokens.texts[i] and tokens.kinds[i] != "$END"  # by the repair of brackets, which said so
+        if not put_in and self.reported.isdisjoint(lines):
+            findings.append(finding)
+            if finding.span:
+                self.reported.update(range(finding.span.line, finding.span.end_line + 1))
+        if len(findings) >= MAX_FINDINGS:
+            findings.append(mistakes.TOO_MANY(tokens.span(i), allowed=MAX_FINDINGS))
+            return -1
+        if mend and self.mended < i:
+            self.mended = i
+            return _mend(automaton, i, mend)
+        return _resume(automaton, base, start, i)
+
+
+def _item_state(automaton: Automaton) -> int:
+    """How many values stand below the innermost unfinished item."""
+    gotos = automaton.tables.gotos
+    return next(k for k in range(len(automaton.states) - 1, -1, -1) if "item" in gotos[automaton.states[k]])
+
+
+def _mend(automaton: Automaton, i: int, mend: str) -> int:
+    """`mend` is "skip" (leave token i out), "," (put a comma before it) or the kind that it should have had."""
+    tokens = automaton.tokens
+    if mend == "skip":
+        return i + 1
+    if mend == ",":
+        line, column = tokens.end(i - 1)
+        tokens.kinds.insert(i, "COMMA")
+        tokens.texts.insert(i, "")
+        tokens.lines.insert(i, line)
+        tokens.columns.insert(i, column)
+    else:
+        tokens.kinds[i] = mend
+    return i
+
+
+def _resume(automaton: Automaton, base: int, start: int, i: int) -> int:
+    """Drop the item that began with token `start`; the next one of the same body, or the body's end."""
+    values, tokens = automaton.values, automaton.tokens
+    del automaton.states[base + 1 :], values[base:], automaton.starts[base:], automaton.depths[base:]
+    if values and isinstance(values[-1], list):  # docs and attributes of the dropped item
+        while values[-1] and isinstance(values[-1][-1], Doc | Attribute):
+            values[-1].pop()
+    column = tokens.columns[start] if tokens.starts_line(start) else None
+    depth = 0
+    for j in range(start, len(tokens.kinds)):
+        kind = tokens.kinds[j]
+        if kind in CLOSER_OF.values():
+            if depth == 0:
+                return j
+            depth -= 1
+        beyond = j > i or (j == i and i > start)
+        if kind == "$END" or (
+            beyond and depth == 0 and looks_like_item(tokens, j) and (column is None or tokens.columns[j] <= column)
+        ):
+            return j
+        if kind in CLOSER_OF:
+            depth += 1
+    return -1
