@@ -1,7 +1,7 @@
 """Reading `spec.lock.json`, the only contract between the compiler and this package.
 
-The file is described in the compiler's `ir/lock.md`. Everything is checked once, here; what comes out is frozen and typed. The raw
-mapping stays at hand for device packages, which read their own `plan`.
+The file is described in the compiler's `ir/lock.md`. Everything is checked once, here; what comes out is frozen and
+typed. The raw mapping stays at hand for device packages, which read their own `plan`.
 """
 
 from __future__ import annotations
@@ -268,11 +268,15 @@ def parse_lock(raw: Any, name: str = "spec.lock.json") -> Lock:
     schema = raw.get("schema")
     if schema != SCHEMA or isinstance(schema, bool):
         found = "has no schema number" if schema is None else f"has schema {schema!r}"
-        raise LockError(f"{name} {found}; this detrt reads schema {SCHEMA}", remedy="build again with the detc of this package")
+        raise LockError(
+            f"{name} {found}; this detrt reads schema {SCHEMA}", remedy="build again with the detc of this package"
+        )
     try:
         lock = Lock.model_validate({**raw, "raw": raw})
     except ValidationError as error:
-        lines = [f"  {_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False, include_context=False)]
+        lines = [
+            f"  {_path(item['loc'])}: {item['msg']}" for item in error.errors(include_url=False, include_context=False)
+        ]
         raise LockError(f"{name} is not a valid lock:\n" + "\n".join(lines)) from None
     _check_references(lock, name)
     return lock

@@ -1,8 +1,9 @@
 """Checkpoints: one safetensors file with its JSON state inside, so that one rename commits both.
 
-The state, and a sha256 over the whole file (its own 64 digits taken as zeros), stand in the metadata of the safetensors header; any
-flipped or missing byte is seen before a tensor is used. A file of the same name ending in `.json` repeats the state for people;
-nothing reads it back. The generation before is kept as `NAME.previous.safetensors`.
+The state, and a sha256 over the whole file (its own 64 digits taken as zeros), stand in the metadata of the
+safetensors header; any flipped or missing byte is seen before a tensor is used. A file of the same name ending in
+`.json` repeats the state for people; nothing reads it back. The generation before is kept as
+`NAME.previous.safetensors`.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Writes `path` whole or not at all; what was there becomes `previous`. Raises CheckpointError if the disk does not take it."""
+    """Writes `path` whole or not at all; what was there becomes `previous`. Raises CheckpointError if the disk does
+    not take it.
+    """
     content = encode(tensors, state)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -61,7 +64,9 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[s
         kept = [str(found) for found in (path, previous(path)) if found.exists()]
         intact = f"; {kept[0]} is intact" if kept else ""
         reason = "the disk is full" if error.errno == errno.ENOSPC else error.strerror or str(error)
-        raise CheckpointError(f"cannot write a checkpoint: {reason}{intact}", path, "make room, then go on with --resume") from None
+        raise CheckpointError(
+            f"cannot write a checkpoint: {reason}{intact}", path, "make room, then go on with --resume"
+        ) from None
 
 
 def write_beside(path: Path, content: bytes) -> Path:
@@ -113,11 +118,15 @@ def encode(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytes:
 def decode(content: bytes, path: Path) -> Checkpoint:
     """The checkpoint in `content`. Raises CheckpointError if a byte is not as it was written."""
     start, end = _seal(content, path)
-    if hashlib.sha256(content[:start] + _ZEROS.encode() + content[end:]).digest() != bytes.fromhex(content[start:end].decode()):
+    if hashlib.sha256(content[:start] + _ZEROS.encode() + content[end:]).digest() != bytes.fromhex(
+        content[start:end].decode()
+    ):
         raise CheckpointError("the checkpoint is damaged: its sha256 does not match its content", path)
     header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
     if header["__metadata__"].get("format") != FORMAT:
-        raise CheckpointError(f"the checkpoint has format {header['__metadata__'].get('format')!r}, not {FORMAT!r}", path)
+        raise CheckpointError(
+            f"the checkpoint has format {header['__metadata__'].get('format')!r}, not {FORMAT!r}", path
+        )
     return Checkpoint(safetensors.torch.load(content), json.loads(header["__metadata__"]["state"]))
 
 

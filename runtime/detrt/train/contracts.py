@@ -1,7 +1,7 @@
 """What the training engine asks of the data, the head, the evaluation and the device package.
 
-Only `train/task.py` binds these names to detrt.data, detrt.heads, detrt.evaluate and detrt.devices; the rest of the engine sees
-nothing else of them, so a test can train on a made-up task in a few lines.
+Only `train/task.py` binds these names to detrt.data, detrt.heads, detrt.evaluate and detrt.devices; the rest of the
+engine sees nothing else of them, so a test can train on a made-up task in a few lines.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any, Protocol
 
 from torch import Tensor, nn
 
-Outputs = Tensor | Mapping[str, Any]
-"""What a generated model returns: one tensor, or a dict of tensors and lists of tensors."""
+from detrt.lock import Stage
 
 Reduce = Callable[[Tensor], Tensor]
 """Sums a small tensor over all processes of the run (the identity in a run of one)."""
@@ -23,21 +22,22 @@ Reduce = Callable[[Tensor], Tensor]
 class Batch:
     """One process's share of a global batch.
 
-    `inputs` float32 [n, channels, height, width], already encoded; `targets` what the head's `encode` made of each picture, stacked;
-    `boxes` and `labels` a picture ([k, 4] x1 y1 x2 y2 normalised to the picture; [k] class numbers from 0); `ids` of the pictures.
+    `inputs` float32 [n, channels, height, width], already encoded; `targets` what the head makes of each picture's
+    boxes, stacked; `ids` of the pictures.
     """
 
     inputs: Tensor
     targets: Tensor
-    boxes: Sequence[Tensor]
-    labels: Sequence[Tensor]
     ids: Sequence[str]
 
 
 class Loader(Protocol):
-    """Batches of one split. Order and augmentation depend on (seed, epoch, picture) alone, never on processes or workers."""
+    """Batches of one split. Order and augmentation depend on (seed, epoch, picture) alone, never on processes or
+    workers.
+    """
 
-    def set_epoch(self, epoch: int) -> None: ...
+    def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
+        """The next iteration gives epoch `epoch` (from 0) without its first batches."""
 
     def __iter__(self) -> Iterator[Batch]: ...
 
@@ -46,41 +46,54 @@ class Loader(Protocol):
 
 
 class Head(Protocol):
-    """A head of the lock. `state_dict` and `load_state_dict` hold the loss's moving normaliser."""
+    """A head of the lock with the loss options of a stage. Its state is the moving normaliser of the loss."""
 
-    def loss(self, outputs: Outputs, batch: Batch, reduce: Reduce) -> dict[str, Tensor]:
-        """Weighted, normalised terms of this process's pictures; their sum over terms and processes is the loss of the global batch."""
+    def loss(
+        self, outputs: Any, targets: Tensor, reduce: Reduce | None = None, update: bool = True
+    ) -> dict[str, Tensor]:
+        """Weighted, normalised terms of this process's pictures; their sum over terms and processes is the loss of
+        the global batch.
+
+        `update` moves the normaliser first; validation leaves it alone, so that looking does not change the training.
+        """
 
     def state_dict(self) -> dict[str, Tensor]: ...
 
-    def load_state_dict(self, state: Mapping[str, Tensor]) -> Any: ...
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...
 
 
 class Task(Protocol):
-    """All the engine needs to know about what is being learned."""
+    """All that a stage needs to know of what is being learned: one model's head on one data set."""
 
-    head: Head
     classes: Sequence[str]
 
-    def train_loader(self, *, stage: Any, seed: int, rank: int, world: int, workers: int) -> Loader:
-        """Augmented batches of the training split."""
+    def head(self, stage: Stage) -> Head:
+        """A new head with the loss options of `stage`."""
+
+    def train_loader(self, stage: Stage, *, seed: int, rank: int, world: int, workers: int) -> Loader:
+        """Batches of the training split as `stage` augments them."""
 
     def plain_loader(self, split: str, *, batch: int, rank: int, world: int, workers: int) -> Loader:
-        """Batches of a split in its own order, without augmentation; the shares of all processes make the split once."""
+        """Batches of a split in its own order, without augmentation; the shares of all processes make the split
+        once.
+        """
+
+    def pictures(self, images: int, *, batch: int, workers: int) -> Iterable[Tensor]:
+        """Encoded batches of the first training pictures, without augmentation; the same in every process."""
 
     def has_split(self, split: str) -> bool: ...
 
     def data_hash(self) -> str:
         """sha256 over names, sizes and labels of all splits."""
 
-    def decode(self, outputs: Outputs, batch: Batch) -> list[Any]:
-        """Detections of each picture, picklable, to be gathered over processes and given to `score`."""
+    def decode(self, outputs: Any, batch: Batch) -> list[Any]:
+        """Detections of each picture with its id, to be gathered over processes and given to `score`."""
 
-    def score(self, split: str, detections: Sequence[Any], *, rule: str) -> dict[str, float]:
+    def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
         """`map50`, `map`, and `map50/CLASS` for each class. `rule` is coco or voc."""
 
-    def check_labels(self, print_line: Callable[[str], None]) -> None:
-        """Prints the table of what was found and done; raises DetrtError if no box is usable."""
+    def check_labels(self, say: Callable[[str], None]) -> None:
+        """Tells what is wrong with the labels and what was done about it. Raises DetrtError if no box is usable."""
 
 
 class Backend(Protocol):

@@ -87,7 +87,9 @@ def _device(name: str | None, local: int, world: int) -> torch.device:
         raise DetrtError(f"--device {name}: training runs on cpu and cuda")
     if device.type == "cuda":
         if not torch.cuda.is_available():
-            raise DetrtError(f"--device {name}: this torch sees no GPU", remedy="--device cpu, or a CUDA build of torch")
+            raise DetrtError(
+                f"--device {name}: this torch sees no GPU", remedy="--device cpu, or a CUDA build of torch"
+            )
         if device.index is None or world > 1:
             device = torch.device("cuda", local)
         if device.index is not None and device.index >= torch.cuda.device_count():

@@ -76,7 +76,9 @@ class Judgement:
 
 
 def judge(gate: Gate, metrics: Metrics, stages: Mapping[str, Metrics]) -> Judgement:
-    """The verdict on one gate after a stage: `metrics` are this stage's, `stages` those of every finished stage by name and id."""
+    """The verdict on one gate after a stage: `metrics` are this stage's, `stages` those of every finished stage by
+    name and id.
+    """
     interpreter = _Interpreter(metrics, stages)
     try:
         passed = interpreter.truth(gate.condition)

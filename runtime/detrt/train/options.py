@@ -11,7 +11,7 @@ from detrt.lock import Lock, parse_lock
 from detrt.train.overrides import apply_sets
 from detrt.train.trackers import TRACKERS
 
-KEEP = "keep"
+KEEP = -1
 """`--seed` not given: each stage has the seed of the spec."""
 
 
@@ -24,7 +24,7 @@ class Options:
     workers: int | None = None
     out: Path | None = None
     name: str | None = None
-    seed: int | str | None = KEEP
+    seed: int | None = KEEP
     resume: bool = False
     stages: tuple[str, ...] = ()
     print_every: int | None = None
@@ -48,19 +48,53 @@ class Options:
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of training to `parser`; `detc train` calls this too."""
     add = parser.add_argument
-    add("--set", dest="sets", action="append", default=[], metavar="NAME=VALUE", help="change a value of the spec, e.g. train.steps.float.lr=1e-3")
+    add(
+        "--set",
+        dest="sets",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="change a value of the spec, e.g. train.steps.float.lr=1e-3",
+    )
     add("--device", metavar="NAME", help="cpu, cuda or cuda:N (default: the GPU if there is one)")
-    add("--workers", type=_count, metavar="N", help="loader processes of each process (default: chosen for the machine)")
+    add(
+        "--workers", type=_count, metavar="N", help="loader processes of each process (default: chosen for the machine)"
+    )
     add("--out", type=Path, metavar="DIR", help="where runs are kept (default: runs/ beside the lock)")
     add("--name", type=_run_name, metavar="NAME", help="name of the run (default: the next free number)")
-    add("--seed", type=_seed, default=KEEP, metavar="N|none", help="seed of every stage; `none` for a new one (default: as in the spec)")
+    add(
+        "--seed",
+        type=_seed,
+        default=KEEP,
+        metavar="N|none",
+        help="seed of every stage; `none` for a new one (default: as in the spec)",
+    )
     add("--resume", action="store_true", help="go on with the named run, else with the latest")
-    add("--stage", dest="stages", action="append", default=[], metavar="NAME", help="only this stage, anew; may be repeated")
+    add(
+        "--stage",
+        dest="stages",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="only this stage, anew; may be repeated",
+    )
     add("--print-every", type=_positive, metavar="N", help="print a line every N steps (default: one an epoch)")
-    add("--data-root", type=Path, metavar="DIR", help="the folder that relative data roots start from, or the data set itself")
+    add(
+        "--data-root",
+        type=Path,
+        metavar="DIR",
+        help="the folder that relative data roots start from, or the data set itself",
+    )
     add("--past-gate", action="store_true", help="go on after a stage whose gate failed")
     add("--init-from", type=Path, metavar="FILE", help="weights the first stage begins with (safetensors)")
-    add("--track", dest="trackers", type=_trackers, default=("csv", "tensorboard"), metavar="A,B", help=f"where curves go: {', '.join(TRACKERS)}")
+    add(
+        "--track",
+        dest="trackers",
+        type=_trackers,
+        default=("csv", "tensorboard"),
+        metavar="A,B",
+        help=f"where curves go: {', '.join(TRACKERS)}",
+    )
     add("-q", "--quiet", action="store_true", help="print findings and results only")
 
 

@@ -1,7 +1,7 @@
 """`--set` on a built project: dotted paths into the values of the lock that do not change the network.
 
-`train.steps.chip.lr`, `train.steps.batch` (every stage of the block), `data.cells.root`, `head.conf`. What shapes the network, its
-input or its target needs new code, and is refused with the command that writes it.
+`train.steps.chip.lr`, `train.steps.batch` (every stage of the block), `data.cells.root`, `head.conf`. What shapes
+the network, its input or its target needs new code, and is refused with the command that writes it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,8 @@ _FIXED_HEAD = {"boxes", "classes", "grid", "names", "anchors", "strides", "prior
 
 
 def apply_sets(lock: Lock, sets: Sequence[str]) -> Lock:
-    """The lock with each `NAME=VALUE` of `sets` written into it and validated again; they are listed in `spec.overrides`.
+    """The lock with each `NAME=VALUE` of `sets` written into it and validated again; they are listed in
+    `spec.overrides`.
 
     Raises DetrtError for unknown names (with the nearest), values of a wrong kind and model-changing names.
     """
@@ -97,21 +98,29 @@ def _write_key(block: Any, name: str, keys: list[str], value: Any) -> None:
         raise _unknown(name, key, block if isinstance(block, dict) else [])
     old = block.get(key)
     if isinstance(old, dict) and "name" in old:
-        # `optimizer = adamw` and `schedule = cosine(warmup = 3)` replace a whole part; what they do not name keeps its default.
+        # `optimizer = adamw` and `schedule = cosine(warmup = 3)` replace a whole part; the rest keeps its default.
         value = {"name": value} if isinstance(value, str) else value
         if not isinstance(value, dict):
             raise DetrtError(f"--set {name}: expected a name or a call such as `{old['name']}(...)`, not {value!r}")
         if value["name"] == old["name"] or key == "optimizer":
             value = {**old, **value}
     elif isinstance(old, dict):
-        raise DetrtError(f"--set {name}: has keys of its own", remedy=f"set one of {', '.join(f'{name}.{k}' for k in old)}")
+        raise DetrtError(
+            f"--set {name}: has keys of its own", remedy=f"set one of {', '.join(f'{name}.{k}' for k in old)}"
+        )
     block[key] = value
 
 
 def _unknown(name: str, part: str, candidates: Iterable[str]) -> DetrtError:
     known = sorted(str(candidate) for candidate in candidates)
     near = difflib.get_close_matches(part, known, n=1)
-    hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}" if known else "nothing can be set here"
+    hint = (
+        f"did you mean `{near[0]}`?"
+        if near
+        else f"known here: {', '.join(known)}"
+        if known
+        else "nothing can be set here"
+    )
     return DetrtError(f"--set {name}: unknown name `{part}`", remedy=hint)
 
 

@@ -18,7 +18,9 @@ def learning_rate(schedule: Schedule, lr: float, epoch: int, epochs: int) -> flo
     since = epoch - schedule.warmup
     if schedule.name == "cosine":
         length = max(1, epochs - schedule.warmup)
-        return lr * (schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * min(since, length) / length)))
+        return lr * (
+            schedule.floor + (1 - schedule.floor) * 0.5 * (1 + math.cos(math.pi * min(since, length) / length))
+        )
     drops = 0
     if schedule.name == "step" and schedule.every:
         drops = since // schedule.every

@@ -6,9 +6,10 @@ import importlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 TRACKERS: dict[str, str] = {
     "csv": "detrt.train.trackers.csv_file",
@@ -43,7 +44,9 @@ class Tracker(Protocol):
 
 
 class Trackers:
-    """All trackers of one stage. One that cannot be loaded, or that fails to write, is dropped with one line; training goes on."""
+    """All trackers of one stage. One that cannot be loaded, or that fails to write, is dropped with one line;
+    training goes on.
+    """
 
     def __init__(self, names: Sequence[str], scene: Scene, say: Callable[[str], None]) -> None:
         self._say = say

@@ -22,7 +22,11 @@ class CsvFile:
         self.rows: list[dict[str, str]] = []
         if scene.epoch and self.path.exists():
             with open(self.path, newline="", encoding="utf-8", errors="replace") as file:
-                self.rows = [row for row in csv.DictReader(file) if (row.get("epoch") or "").isdigit() and int(row["epoch"]) <= scene.epoch]
+                self.rows = [
+                    row
+                    for row in csv.DictReader(file)
+                    if (row.get("epoch") or "").isdigit() and int(row["epoch"]) <= scene.epoch
+                ]
         self.columns = list(dict.fromkeys(key for row in self.rows for key in row))
         self._write_all()
 

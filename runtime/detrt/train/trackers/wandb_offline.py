@@ -21,7 +21,9 @@ class WandbOffline:
         self.run.log({"epoch": epoch, **values}, step=epoch)
 
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None:
-        self.run.log({name: self.wandb.Histogram(value.float().cpu().numpy()) for name, value in values.items()}, step=epoch)
+        self.run.log(
+            {name: self.wandb.Histogram(value.float().cpu().numpy()) for name, value in values.items()}, step=epoch
+        )
 
     def close(self) -> None:
         self.run.finish()

@@ -1,0 +1,155 @@
+"""What is being learned, put together from the lock: the data set's splits, the model's head, decoding and scoring."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from detrt.data.cache import PictureCache
+from detrt.data.check import check_labels
+from detrt.data.encode import Encoding
+from detrt.data.loader import plain_loader, train_loader
+from detrt.data.opening import has_split, open_dataset
+from detrt.data.sample import DataSet
+from detrt.errors import DetrtError
+from detrt.evaluate.coco import score_coco
+from detrt.evaluate.voc import score_voc
+from detrt.heads import build_head
+from detrt.heads.detections import Detections
+from detrt.lock import Lock, Stage
+from detrt.train.contracts import Batch, Loader
+
+SPLITS = ("train", "val", "test")
+
+
+class DetectionTask:
+    """Model `model` of the lock on data set `data`; `bases` are the folders in which a relative data root is looked
+    for, in order.
+    """
+
+    def __init__(self, lock: Lock, model: str, data: str, bases: Sequence[Path], device: torch.device) -> None:
+        self.name = data
+        self.device = device
+        self._raw: dict[str, Any] = dict(lock.raw["data"][data])
+        self._base = _base_of(self._raw, data, bases)
+        described = lock.model_named(model)
+        if not described.heads:
+            raise DetrtError(f"the model `{model}` has no head, so there is nothing to train it for", "model.heads")
+        self._head = described.heads[0].model_dump(mode="json")
+        self.encoding = Encoding.of(described.input.model_dump(mode="json"))
+        self._sets: dict[str, DataSet] = {}
+        self._caches: dict[str, PictureCache] = {}
+        self._target_maker = build_head(self._head)
+        self.classes: Sequence[str] = self._target_maker.class_names(self.dataset("train").classes)
+
+    def has_split(self, split: str) -> bool:
+        return has_split(self._raw, split)
+
+    def dataset(self, split: str) -> DataSet:
+        """The split as its label files list it, or as `check_labels` left it."""
+        if split not in self._sets:
+            self._sets[split] = open_dataset(self._raw, split, self._base, self.name)
+        return self._sets[split]
+
+    def check_labels(self, say: Callable[[str], None]) -> None:
+        """Checks every split, tells what was found, and goes on with what can be used. Raises DetrtError if a split
+        has nothing.
+        """
+        for split in SPLITS:
+            if self.has_split(split):
+                self._sets[split], report = check_labels(self.dataset(split))
+                for line in report.lines():
+                    say(line)
+
+    def data_hash(self) -> str:
+        digest = hashlib.sha256()
+        for split in SPLITS:
+            if self.has_split(split):
+                digest.update(f"{split} {self.dataset(split).hash()}\n".encode())
+        return digest.hexdigest()
+
+    def head(self, stage: Stage) -> Any:
+        return build_head(self._head, stage.loss)
+
+    def train_loader(self, stage: Stage, *, seed: int, rank: int, world: int, workers: int) -> Loader:
+        return train_loader(
+            self.dataset("train"),
+            self.encoding,
+            self._target_maker.targets,
+            batch=stage.batch,
+            augment=stage.augment,
+            seed=seed,
+            rank=rank,
+            world=world,
+            workers=workers,
+            device=self.device,
+            cache=self._cache("train"),
+        )
+
+    def plain_loader(
+        self, split: str, *, batch: int, rank: int, world: int, workers: int, images: int | None = None
+    ) -> Loader:
+        return plain_loader(
+            self.dataset(split),
+            self.encoding,
+            self._target_maker.targets,
+            batch=batch,
+            images=images,
+            rank=rank,
+            world=world,
+            workers=workers,
+            device=self.device,
+            cache=self._cache(split),
+        )
+
+    def pictures(self, images: int, batch: int, workers: int) -> Iterable[Tensor]:
+        """Encoded batches of the first training pictures, the same in every process; may be gone through more than
+        once.
+        """
+        loader = self.plain_loader("train", batch=batch, rank=0, world=1, workers=workers, images=images)
+        return _Inputs(loader)
+
+    def decode(self, outputs: Any, batch: Batch) -> list[Any]:
+        return list(zip(batch.ids, self._target_maker.decode(outputs), strict=True))
+
+    def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
+        found = dict(detections)
+        dataset = self.dataset(split)
+        in_order = [found.get(picture.id, Detections.none()) for picture in dataset]
+        result = score_voc(dataset, in_order) if rule == "voc" else score_coco(dataset, in_order)
+        return result.figures()
+
+    def _cache(self, split: str) -> PictureCache:
+        if split not in self._caches:
+            self._caches[split] = PictureCache(self.dataset(split))
+        return self._caches[split]
+
+
+class _Inputs:
+    def __init__(self, loader: Loader) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Tensor]:
+        self.loader.set_epoch(0)
+        return (batch.inputs for batch in self.loader)
+
+
+def _base_of(raw: dict[str, Any], name: str, bases: Sequence[Path]) -> Path:
+    """The first folder below which the data root exists."""
+    root = Path(str(raw.get("root") or ".")).expanduser()
+    if raw.get("format") == "synthetic" or root.is_absolute():
+        return bases[0]
+    for base in bases:
+        if (base / root).is_dir():
+            return base
+    tried = ", ".join(str((base / root).resolve()) for base in bases)
+    raise DetrtError(
+        f"the data set `{name}` is not there: `{root}` was looked for as {tried}",
+        f"data.{name}.root",
+        f"--data-root FOLDER, or --set data.{name}.root=FOLDER",
+    )
