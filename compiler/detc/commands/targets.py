@@ -34,15 +34,21 @@ def _headline(text: str) -> str:
 
 
 def _facts(name: str) -> int:
+    from pathlib import Path
+
     from detc.report.ansi import standard_output
     from detc.report.facts import fact_lines
-    from detc.semantics.targets import load_target
+    from detc.semantics.environment import Context
+    from detc.semantics.overrides import Overrides
+    from detc.semantics.program import Program
+    from detc.semantics.targets import resolve
 
-    target, findings, sources = load_target(name)
+    context = Context(Program(name, name), Path(), Overrides())
+    target = resolve(name, context, None, chosen=True)
     if target is None:
         from detc.diagnostics.render_text import render
 
-        print(render(findings, sources, False), end="")
+        print(render(context.findings, context.sources, False), end="")
         return MISTAKE
     print("\n".join(fact_lines(target, standard_output())))
     return OK

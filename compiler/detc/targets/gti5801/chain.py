@@ -20,7 +20,8 @@ UNSUPPORTED = Rule(
     """`{name}` is a {actual}; the 5801 computes convolutions with ReLU, 2x2 pools and short residuals, nothing else
 
     There is no circuit on the chip for it, and the host cannot step in between two layers: the whole net runs from the
-    first layer to the last without leaving the chip. Batch norm right behind a conv is fine, since it is folded into the conv.""",
+    first layer to the last without leaving the chip. Batch norm right behind a conv is fine:
+    it is folded into the conv.""",
     help="take it out, or put it and all that follows on the host",
 )
 NO_RELU = Rule(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from detc.diagnostics import Finding, Related, Rule
 from detc.semantics.program import Fact
-from detc.targets.bounds import allowed, holds, place, words
+from detc.targets.bounds import allowed, choices, holds, place, words
 from detc.targets.gti5801.chain import Sublayer, used_at
 from detc.targets.gti5801.facts import Facts
 
@@ -89,6 +89,14 @@ SHIFT = Rule(
     The shift field holds more, but sums overflow unnoticed above.""",
     help="leave the shift to training, which takes it from the largest weight",
 )
+BIAS_RANGE = Rule(
+    "GTI127",
+    "error",
+    """`{name}` starts with a bias of {actual}; a bias of the 5801 has {allowed} bits, at the shift of the weights
+
+    Even at the smallest shift the integer does not fit.""",
+    help="begin nearer to 0",
+)
 UNCAPPED = Rule(
     "GTI125",
     "note",
@@ -130,7 +138,7 @@ def judge_op(layer: Sublayer, facts: Facts, name: str, actual: object, rule: Rul
     if fact and not holds(fact, actual):
         said = words(actual)
         yield rule(
-            layer.conv.span,
+            layer.conv.at(name),
             label=f"{said} {label}",
             related=at(fact, layer),
             name=layer.name,
@@ -183,23 +191,53 @@ def check_scheme(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["type.weight.scheme"]
     if layer.op.weights is None:
         yield UNMARKED(
-            layer.conv.span, related=at(facts["type.weight.unmarked"], layer), name=layer.name, actual=layer.bits
+            layer.conv.at("weights"),
+            related=at(facts["type.weight.unmarked"], layer),
+            name=layer.name,
+            actual=layer.bits,
         )
     elif not holds(fact, layer.op.weights[0]):
         actual = layer.op.weights[0]
-        yield SCHEME(layer.conv.span, related=at(fact, layer), name=layer.name, actual=actual, allowed=allowed(fact))
+        yield SCHEME(
+            layer.conv.at("weights"), related=at(fact, layer), name=layer.name, actual=actual, allowed=allowed(fact)
+        )
 
 
 def check_bits(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["type.weight.bits"]
     facts_here = dict(name=layer.name, actual=layer.bits)
     if not holds(fact, layer.bits):
-        yield BITS(layer.conv.span, related=at(fact, layer), allowed=allowed(fact), **facts_here)
+        yield BITS(layer.conv.at("weights"), related=at(fact, layer), allowed=allowed(fact), **facts_here)
         return
     depth = facts.find(f"op.{section(layer)}.bits")
     if depth and not holds(depth, layer.bits):
         yield DEPTH_BITS(
-            layer.conv.span, related=at(depth, layer), kind=layer.kind, allowed=allowed(depth), **facts_here
+            layer.conv.at("weights"), related=at(depth, layer), kind=layer.kind, allowed=allowed(depth), **facts_here
+        )
+
+
+def check_shift(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
+    """A shift that the spec fixes, as in `masked(8 bits, shift = 7)`."""
+    fact = facts["type.weight.shift"]
+    for entry in layer.op.weights or ():
+        if isinstance(entry, tuple) and entry[:1] == ("shift",) and not holds(fact, entry[1]):
+            yield SHIFT(
+                layer.conv.at("weights"),
+                related=at(fact, layer),
+                name=layer.name,
+                actual=entry[1],
+                allowed=allowed(fact),
+            )
+
+
+def check_bias_range(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
+    """A first bias that no shift can store, as in `init = bias(-4.6)`."""
+    fact, init = facts["type.bias.bits"], layer.op.init
+    value = init[1] if init and init[0] == "bias" and len(init) > 1 else None
+    least = min(choices(facts["type.weight.shift"]))
+    if isinstance(value, int | float) and abs(value) * 2**least >= 2 ** (int(fact.value) - 1):
+        yield BIAS_RANGE(
+            layer.conv.at("init"), related=at(fact, layer), name=layer.name, actual=words(value), allowed=fact.value
         )
 
 
@@ -225,7 +263,11 @@ def check_channels(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["limit.channels"]
     if not holds(fact, layer.out_channels):
         yield CHANNELS(
-            layer.conv.span, related=at(fact, layer), name=layer.name, actual=layer.out_channels, allowed=allowed(fact)
+            layer.conv.at("channels"),
+            related=at(fact, layer),
+            name=layer.name,
+            actual=layer.out_channels,
+            allowed=allowed(fact),
         )
 
 
@@ -260,6 +302,8 @@ LAYER_RULES: tuple[Callable[[Sublayer, Facts], Iterator[Finding]], ...] = (
     check_bias,
     check_scheme,
     check_bits,
+    check_shift,
+    check_bias_range,
     check_cap,
     check_channels,
     check_pool,

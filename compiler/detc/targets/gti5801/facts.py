@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from detc.diagnostics import Finding, Rule
 from detc.semantics.program import Fact, Target
+from detc.targets.bounds import choices, words
 
 INCOMPLETE = Rule(
     "GTI190",
@@ -18,11 +20,22 @@ INCOMPLETE = Rule(
     help="take the value from `gti5801`, or measure it",
 )
 
+CONTRADICTION = Rule(
+    "GTI191",
+    "error",
+    """target `{name}` clips at {actual}, which {allowed} bits cannot count to
+
+    An activation of n bits has 2^n values from 0 on; 10-bit outputs count in steps of 1 / 32.""",
+    help="correct `cap` or `bits` of that type",
+)
+
 _NUMBERS = (
     "type.weight.unmarked",
     "type.bias.bits",
     "type.activation.cap",
+    "type.activation.bits",
     "type.wide_activation.cap",
+    "type.wide_activation.bits",
     "memory.activations.size",
     "memory.activations.unit",
     "memory.activations.block",
@@ -59,7 +72,14 @@ _DIVISORS = {
     "op.pointwise.channel_multiple",
     *(path for path in _NUMBERS if ".kernels_" in path),
 }
-_LISTS = ("type.weight.bits", "type.weight.scheme", "limit.size", "limit.output_size", "limit.input_channels")
+_LISTS = (
+    "type.weight.bits",
+    "type.weight.scheme",
+    "type.weight.shift",
+    "limit.size",
+    "limit.output_size",
+    "limit.input_channels",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +115,20 @@ def complete(target: Target) -> tuple[Finding, ...]:
         fact = facts.find(path)
         value: Any = fact.value if fact else None
         if path in _LISTS:
-            good, kind = isinstance(value, list | tuple) and bool(value), "as a list"
+            good = fact is not None and not isinstance(value, str) and len(choices(fact)) > 0
+            kind = "as a list or range"
         else:
             good = isinstance(value, int | float) and not isinstance(value, bool) and value >= (path in _DIVISORS)
             kind = "as a number"
         if not good:
             found.append(INCOMPLETE(fact.span if fact else target.span, name=target.name, path=path, kind=kind))
-    return tuple(found)
+    return tuple(found) or tuple(_contradictions(facts))
+
+
+def _contradictions(facts: Facts) -> Iterator[Finding]:
+    narrow = facts.number("type.activation.bits")
+    for kind in ("type.activation", "type.wide_activation"):
+        cap, bits = facts[f"{kind}.cap"], facts.number(f"{kind}.bits")
+        step = 2.0 ** (narrow - bits)  # both kinds reach from 0 to the same order of magnitude
+        if cap.value > (2**bits - 1) * step:
+            yield CONTRADICTION(cap.span, name=facts.target.name, actual=words(cap.value), allowed=bits)
