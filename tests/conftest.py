@@ -16,7 +16,9 @@ try:
 except ModuleNotFoundError:
     pass
 else:
-    settings.register_profile("detc", deadline=None, derandomize=True, max_examples=int(os.environ.get("DETC_FUZZ", "100")))
+    settings.register_profile(
+        "detc", deadline=None, derandomize=True, max_examples=int(os.environ.get("DETC_FUZZ", "100"))
+    )
     settings.load_profile("detc")
 
 

@@ -9,7 +9,8 @@ _LONGEST = 64
 
 def closest(word: str, candidates: Iterable[str]) -> str | None:
     """The nearest candidate, or None if none is near. Case and `-` for `_` cost almost nothing; one slip in three letters
-    is near. Ties go to the candidate with the same first letter, then the same length, then to the first in alphabetical order."""
+    is near. Ties go to the candidate with the same first letter, then the same length, then to the first of the
+    alphabet."""
     if not 0 < len(word) <= _LONGEST:
         return None
     folded = _fold(word)

@@ -15,7 +15,6 @@ MAX_DEPTH = 200
 _MAX_STATES = 20 * MAX_DEPTH
 
 
-
 class Recover(Protocol):
     """Given the automaton and the index of a token it cannot accept (or, where `known` says why, must not): mends the state
     and says where to go on, -1 to stop."""

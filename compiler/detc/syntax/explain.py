@@ -39,9 +39,10 @@ def mark_missing_values(tokens: Tokens) -> None:
     for i in range(len(kinds) - 3):
         if tokens.starts_line(i):
             indent = columns[i]
-        if lines[i] != lines[i + 1] and kinds[i] in _WANTS_VALUE and kinds[i + 1 : i + 3] == ["NAME", "NAME"]:
-            if columns[i + 1] <= indent and kinds[i + 3] in ("EQUAL", "COLON"):
-                kinds[i] = NOTHING_FOLLOWS
+        if lines[i] == lines[i + 1] or kinds[i] not in _WANTS_VALUE or kinds[i + 1 : i + 3] != ["NAME", "NAME"]:
+            continue
+        if columns[i + 1] <= indent and kinds[i + 3] in ("EQUAL", "COLON"):
+            kinds[i] = NOTHING_FOLLOWS
 
 
 class _Explanation:
@@ -95,11 +96,9 @@ class _Explanation:
         if "NUMBER" in self.allowed and "PLUS" not in self.allowed and i > self.start and self.kind != "COMMA":
             return self._nothing_follows(self.before), None
         # `x =` and on the next line `y = 3`: the name was taken for the value
-        taken = i - 1
-        if self.kind in ("EQUAL", "COLON") and taken > self.start and looks_like_item(tokens, taken):
-            if tokens.kinds[taken - 1] in _WANTS_VALUE:
-                return self._nothing_follows(taken - 1), None
-        return None
+        if self.kind not in ("EQUAL", "COLON") or i - 1 <= self.start or not looks_like_item(tokens, i - 1):
+            return None
+        return (self._nothing_follows(i - 2), None) if tokens.kinds[i - 2] in _WANTS_VALUE else None
 
     def _nothing_follows(self, after: int) -> Finding:
         what = f"`{self.tokens.texts[after]}`"

@@ -88,7 +88,9 @@ def tokenize(source: Source, tables: Tables) -> tuple[Tokens, list[Finding]]:
             word = word.rstrip()
         elif kind.startswith("BAD_"):
             span = Span(source.path, line, start - line_start + 1, line, end - line_start + 1)
-            if kind == "BAD_NAME" and kinds and kinds[-1] == "NAME" and start == ended:  # the ASCII head of the same word
+            if (
+                kind == "BAD_NAME" and kinds and kinds[-1] == "NAME" and start == ended
+            ):  # the ASCII head of the same word
                 word = texts.pop() + word
                 start = end - len(word)
                 del kinds[-1], lines[-1], columns[-1]
@@ -132,7 +134,9 @@ def _join_units(tokens: Tokens, findings: list[Finding]) -> Tokens:
         end = first
         while kinds[end] == "NAME" and lines[end] == lines[number]:
             end += 1
-        if lines[end] == lines[number] and kinds[end] in _AFTER_HEAD:  # an item begins with the last word, or the last two
+        if (
+            lines[end] == lines[number] and kinds[end] in _AFTER_HEAD
+        ):  # an item begins with the last word, or the last two
             words = max(0, end - first - 2)
             if end - first == 2 and len(texts[first]) >= 4 and closest(texts[first], _LONG_UNITS) is not None:
                 words = 1

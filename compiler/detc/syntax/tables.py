@@ -46,7 +46,7 @@ def load() -> Tables:
         shipped = importlib.import_module("detc.syntax._tables")
     except ModuleNotFoundError:
         return compile_tables(grammar)
-    if shipped.GRAMMAR != grammar:
+    if grammar != shipped.GRAMMAR:
         return compile_tables(grammar)
     rules = tuple(Rule(*rule) for rule in shipped.RULES)
     return Tables(shipped.PATTERNS, shipped.LITERALS, shipped.ACTIONS, shipped.GOTOS, rules, shipped.START, shipped.END)
