@@ -53,7 +53,7 @@ class _Text:
             parts += self._snippet(span, sign, label, style, gutter, before)
             before = span
         if group.others:
-            parts.append(self._paint("note", "also") + f": {_others(group)}")
+            parts.append(self._paint("note", _others(group)))
         if finding.help:
             parts.append(self._paint("help", "help") + f": {_lines(finding.help, '      ')}")
         return "\n".join(parts) + "\n"

@@ -44,7 +44,9 @@ class Automaton:
         states, values, starts, depths = self.states, self.values, self.starts, self.depths
         actions, gotos, end = self.tables.actions, self.tables.gotos, self.tables.end
         kinds, texts, leaves = tokens.kinds, tokens.texts, builder.leaves
-        rules = [(r.symbol, r.size, r.action, r.plan, getattr(builder, r.action, None)) for r in self.tables.rules]
+        rules: list[tuple[str, int, str, Any, Any]] = [
+            (r.symbol, r.size, r.action, r.plan, getattr(builder, r.action, None)) for r in self.tables.rules
+        ]
         i = 0
         while i >= 0:
             kind = kinds[i]

@@ -223,7 +223,7 @@ class Builder:
         chain = (otherwise,) if isinstance(otherwise, tree.If) else otherwise or ()
         return tree.If(span, "", (), condition, body, chain)
 
-    def type(self, span: Span, name: tree.Name, args: tuple[tree.Expr, ...] | None) -> tree.Type:
+    def type_(self, span: Span, name: tree.Name, args: tuple[tree.Expr, ...] | None) -> tree.Type:
         return tree.Type(span, name, args or ())
 
     def path(self, span: Span, *names: tree.Name) -> tuple[tree.Name, ...]:
@@ -251,10 +251,10 @@ class Builder:
     def index(self, span: Span, object_: tree.Expr, args: tuple[tree.Expr, ...]) -> tree.Index:
         return tree.Index(span, object_, args)
 
-    def list(self, span: Span, items: tuple[tree.Expr, ...]) -> tree.List:
+    def list_(self, span: Span, items: tuple[tree.Expr, ...]) -> tree.List:
         return tree.List(span, items)
 
-    def tuple(self, span: Span, *items: tree.Expr) -> tree.Tuple:
+    def tuple_(self, span: Span, *items: tree.Expr) -> tree.Tuple:
         return tree.Tuple(span, items)
 
     def comprehension(
@@ -267,7 +267,7 @@ class Builder:
     ) -> tree.Comprehension:
         return tree.Comprehension(span, element, names, source, condition)
 
-    def map(self, span: Span, entries: tuple[tree.Entry, ...]) -> tree.Map:
+    def map_(self, span: Span, entries: tuple[tree.Entry, ...]) -> tree.Map:
         return tree.Map(span, entries)
 
     def entries(self, span: Span, *entries: tree.Entry | None) -> tuple[tree.Entry, ...]:

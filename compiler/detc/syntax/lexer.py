@@ -54,9 +54,9 @@ class Tokens:
 
     def without(self, dropped: set[int]) -> Tokens:
         kept = [i for i in range(len(self.kinds)) if i not in dropped]
-        columns = ([column[i] for i in kept] for column in (self.kinds, self.texts))
-        places = ([column[i] for i in kept] for column in (self.lines, self.columns))
-        return Tokens(self.file, *columns, *places, self.comments)
+        kinds, texts = ([column[i] for i in kept] for column in (self.kinds, self.texts))
+        lines, columns = ([column[i] for i in kept] for column in (self.lines, self.columns))
+        return Tokens(self.file, kinds, texts, lines, columns, self.comments)
 
 
 def tokenize(source: Source, tables: Tables) -> tuple[Tokens, list[Finding]]:
