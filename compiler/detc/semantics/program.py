@@ -41,6 +41,8 @@ class Model:
     span: Span | None = None
     doc: str = ""
     host: frozenset[str] = frozenset()
+    derived_from: str = ""
+    """The model that this one was cut from (`model small = prune(big, ..)`), empty for a model of its own."""
 
 
 @dataclass(frozen=True, slots=True)

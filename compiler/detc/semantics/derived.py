@@ -1,0 +1,126 @@
+"""`model small = prune(big, channels = 1 / 2, keep = [p])`: models made from models, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from detc.diagnostics import Related, Rule
+from detc.ir.graph import Graph
+from detc.semantics.program import Model
+from detc.semantics.pruning import prune
+from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.schema.key import Key, Schema
+from detc.semantics.schema.kind import MISSING, Dotted, ListOf, Number
+from detc.semantics.schema.rules import section_rules
+from detc.syntax import tree
+
+if TYPE_CHECKING:
+    from detc.semantics.environment import Environment
+
+KEYS = section_rules("DER", "a derived model")
+UNKNOWN = Rule(
+    "DER110",
+    "error",
+    """no model can be made by `{actual}`
+
+    A derived model is a function of another model, such as `prune(big, channels = 1 / 2)`.""",
+    help="{remedy}",
+)
+NO_MODEL = Rule(
+    "DER111",
+    "error",
+    """`{actual}` is no model of this spec
+
+    The first argument names the model from which the new one is made; it stands above it.""",
+    help="{remedy}",
+)
+NO_PART = Rule(
+    "DER112",
+    "error",
+    """model `{model}` has no part `{actual}` to keep
+
+    `keep` names outputs, lets or layers whose width stays as it is.""",
+    help="{remedy}",
+)
+IMPOSSIBLE = Rule(
+    "DER113",
+    "error",
+    """`{layer}` {actual}, so `{model}` cannot be pruned to {share} of its channels
+
+    Pruning narrows every conv, and all that is added to it or passes it channel by channel along with it.""",
+    help="add it to `keep`, or choose another share",
+)
+
+RULES = (*KEYS.all(), UNKNOWN, NO_MODEL, NO_PART, IMPOSSIBLE)
+
+PRUNE = Schema(
+    "prune",
+    (
+        Key("model", Dotted("a model")),
+        Key("channels", Number(above=0, high=1), example="channels = 1 / 2", doc="share of the channels that is left"),
+        Key("keep", ListOf(Dotted("a part of the model"), single=True), [], "parts whose width stays"),
+    ),
+)
+
+
+def derive(item: tree.Named, scope: Environment) -> Model | None:
+    """The model of a `model NAME = ..` item, noted in the program; None with findings reported."""
+    context = scope.context
+    program = context.program
+    at = Reader(scope, KEYS, context.sources, context.findings, what=f"model `{item.name.id}`")
+    call = item.value
+    function = call.function if isinstance(call, tree.Call) else call
+    word = function.id if isinstance(function, tree.Name) else at.text(function)
+    if word != "prune" or not isinstance(call, tree.Call):
+        at.report(UNKNOWN(function.span, actual=word, remedy=did_you_mean(word, ("prune",)) or "known: prune"))
+        return None
+    arguments = at.arguments(PRUNE, call, call.args, call.kwargs, "")
+    if arguments is MISSING:
+        return None
+    origin = program.models.get(arguments["model"])
+    if origin is None:
+        if not at.bound(arguments["model"]):
+            remedy = did_you_mean(arguments["model"], tuple(program.models))
+            at.report(NO_MODEL(call.span, actual=arguments["model"], remedy=remedy))
+        return None
+    keep = list(_kept(arguments["keep"], origin, call, at))
+    if len(keep) < len(arguments["keep"]):
+        return None
+    share = Fraction(arguments["channels"]).limit_denominator(4096)
+    result = prune(origin.graph, share, [name for names in keep for name in names])
+    if not isinstance(result, Graph):
+        for refusal in result:
+            node = refusal.node
+            related = (Related(node.span, "this layer"),) if node.span else ()
+            at.report(
+                IMPOSSIBLE(
+                    call.span, layer=node.name, actual=refusal.problem, model=origin.name, share=share, related=related
+                )
+            )
+        return None
+    result.name = item.name.id
+    model = Model(item.name.id, origin.kind, result, list(origin.heads), item.span, item.doc, origin.host, origin.name)
+    program.models.setdefault(model.name, model)
+    return model
+
+
+def _kept(parts: list[str], origin: Model, call: tree.Call, at: Reader) -> Iterator[tuple[str, ...]]:
+    """The nodes that each part stands for: an output, a layer, or the result of a let."""
+    graph: Any = origin.graph
+    for part in parts:
+        scope = graph.scopes.get(part)
+        if part in graph.outputs:
+            yield graph.outputs[part]
+        elif part in graph:
+            yield (part,)
+        elif scope is not None and any(name for _, name in scope.outputs):
+            yield tuple(name for _, name in scope.outputs)
+        else:
+            inner = [node.name for node in graph if node.name.startswith(part + ".")]
+            if inner:
+                yield (inner[-1],)
+                continue
+            known = sorted({*graph.outputs, *(node.name.split(".")[0] for node in graph)})
+            at.report(NO_PART(call.span, model=origin.name, actual=part, remedy=did_you_mean(part, known)))
