@@ -21,8 +21,9 @@ def rules() -> dict[str, Rule]:
         if info.name.startswith(_NO_RULES) and info.name != "detc.commands.loading" or info.name.endswith(_PROGRAMS):
             continue
         for value in vars(import_module(info.name)).values():
-            if isinstance(value, Rule):
-                found[value.code] = value
+            for rule in value if isinstance(value, tuple) else (value,):
+                if isinstance(rule, Rule):
+                    found[rule.code] = rule
     return dict(sorted(found.items()))
 
 

@@ -105,13 +105,15 @@ def _main_model(program: Program) -> str:
 
 
 def _deploy(block: tree.Block, at: Reader, scope: Environment, seen: dict[str, Span]) -> tuple[Deploy, Target] | None:
-    context, program = scope.context, scope.context.program
+    program = scope.context.program
     label = block.label
     name = "" if label is None else label.id if isinstance(label, tree.Name) else label.value
     at.what = f"deploy `{name}`"
     head = block.kind.span.to(label.span) if label else block.kind.span
     if not name:
-        at.report(RULES_OF_KEYS.missing_key(head, what="a deploy block", key="name", fix="deploy NAME on TARGET { .. }"))
+        at.report(
+            RULES_OF_KEYS.missing_key(head, what="a deploy block", key="name", fix="deploy NAME on TARGET { .. }")
+        )
         return None
     if name in seen:
         at.report(DOUBLED(head, name=name, related=(Related(seen[name], "the first"),)))

@@ -102,7 +102,13 @@ class Body:
         self._items(block.items, self.root, _origin(block, Origin(), at), at, inherited)
 
     def _items(
-        self, items: Sequence[tree.AnyItem], section: Section, origin: Origin, at: Reader, inherited: bool, seen: dict[str, Span] | None = None
+        self,
+        items: Sequence[tree.AnyItem],
+        section: Section,
+        origin: Origin,
+        at: Reader,
+        inherited: bool,
+        seen: dict[str, Span] | None = None,
     ) -> None:
         seen = {} if seen is None else seen
         for item in items:
@@ -134,7 +140,9 @@ class Body:
                     self.gates.append(gate)
             else:
                 word = item.kind.id if isinstance(item, (tree.Named, tree.Typed, tree.Bound)) and item.kind else "this"
-                at.report(NO_ITEM(item.span, actual=word, remedy=did_you_mean(word, ("limit", "param", "let", "require"))))
+                at.report(
+                    NO_ITEM(item.span, actual=word, remedy=did_you_mean(word, ("limit", "param", "let", "require")))
+                )
 
     def _inner(self, section: Section, kind: str, label: str, span: Span, origin: Origin) -> Section:
         """The inner section of that kind and label, made if it is not there."""
@@ -147,11 +155,15 @@ class Body:
 
     def _section(self, block: tree.Block, section: Section, origin: Origin, at: Reader, inherited: bool) -> None:
         kind = block.kind.id
-        label = "" if block.label is None else block.label.id if isinstance(block.label, tree.Name) else block.label.value
+        label = (
+            "" if block.label is None else block.label.id if isinstance(block.label, tree.Name) else block.label.value
+        )
         if inherited and section.find(kind, label) is None:
             near = closest(label, [other.label for other in section.all(kind)]) if label else None
             if near:
-                at.report(NEAR_MISS((block.label or block.kind).span, actual=f"{kind} {label}", allowed=f"{kind} {near}"))
+                at.report(
+                    NEAR_MISS((block.label or block.kind).span, actual=f"{kind} {label}", allowed=f"{kind} {near}")
+                )
         inner = self._inner(section, kind, label, block.span, origin)
         if block.doc:
             inner.doc = block.doc

@@ -47,7 +47,9 @@ def lock_of(
             "overrides": {setting.name: setting.value for setting in program.overrides},
         },
         "model": _model(program, model, graph, target, names[model.name]),
-        "models": {name: _model(program, m, m.graph, target, names[name]) for name, m in others.items() if m.graph.inputs},
+        "models": {
+            name: _model(program, m, m.graph, target, names[name]) for name, m in others.items() if m.graph.inputs
+        },
         "data": {name: {"format": data.format, **data.options} for name, data in program.data.items()},
         "stages": [stage.options for stage in program.stages],
         "target": _target(target) if target else None,
@@ -86,7 +88,9 @@ def spec_hash(program: Program) -> str:
     """sha256 of the spec's text, and of the texts of the user's files that it uses after it."""
     own = [source.text for path, source in program.sources.items() if path == program.file]
     folder = str(Path(program.file).parent)
-    used = [s.text for path, s in sorted(program.sources.items()) if path != program.file and path.startswith(folder + "/")]
+    used = [
+        s.text for path, s in sorted(program.sources.items()) if path != program.file and path.startswith(folder + "/")
+    ]
     return hashlib.sha256("".join([*own, *used]).encode()).hexdigest()
 
 

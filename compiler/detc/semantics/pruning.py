@@ -75,7 +75,12 @@ def prune(graph: Graph, share: Fraction, keep: Iterable[str]) -> Graph | list[Re
     pruned = Graph(graph.name, dict(graph.outputs), dict(graph.scopes))
     for node in graph:
         types = tuple(pruned[name].type for name in node.inputs)
-        op = _narrowed(node.op, graph.input_types(node), types, [groups.pruned(g, share) for g in segments[node.name]])
+        widths = [groups.pruned(group, share) for group in segments[node.name]]
+        if isinstance(node.op, Channels):
+            first = _before(node.op.first, segments[node.inputs[0]], groups, share)
+            op: Op = Channels(first, first + sum(widths) - 1)
+        else:
+            op = _narrowed(node.op, graph.input_types(node), types, widths)
         type = op.infer(types)
         if isinstance(type, Problem):
             refusals.append(Refusal(node, f"{type.message} after pruning"))
@@ -147,6 +152,17 @@ def _cut(op: Channels, segments: Segments, groups: Groups) -> Segments | None:
     return tuple(chosen)
 
 
+def _before(first: int, segments: Segments, groups: Groups, share: Fraction) -> int:
+    """How many channels stand before channel `first` of the old tensor in the new one; `first` is a border."""
+    old = new = 0
+    for group in segments:
+        if old >= first:
+            break
+        old += groups.width[group]
+        new += groups.pruned(group, share)
+    return new
+
+
 def _is_depthwise(op: Conv, types: tuple[TensorType, ...]) -> bool:
     return op.groups > 1 and op.groups == types[0].channels
 
@@ -157,14 +173,4 @@ def _narrowed(op: Op, before: tuple[TensorType, ...], after: tuple[TensorType, .
         if _is_depthwise(op, before):
             return replace(op, channels=sum(widths), groups=after[0].channels)
         return replace(op, channels=widths[0])
-    if isinstance(op, Channels):
-        return op if before == after else _recut(op, before, after, widths)
     return op
-
-
-def _recut(op: Channels, before: tuple[TensorType, ...], after: tuple[TensorType, ...], widths: list[int]) -> Channels:
-    """A cut that begins where it began, or that ends at the end."""
-    size = sum(widths)
-    if op.last == before[0].shape[0] - 1:
-        return Channels(after[0].shape[0] - size, after[0].shape[0] - 1)
-    return Channels(op.first, op.first + size - 1) if op.first == 0 else op

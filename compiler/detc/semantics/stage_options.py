@@ -1,0 +1,84 @@
+"""The resolved stage: its mapping for the lock file, and what is quantised while it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from detc.semantics.gates import gate_json
+from detc.semantics.program import Setting, Stage
+from detc.semantics.reading import Reader
+from detc.semantics.stage_draft import Draft
+from detc.semantics.stage_rules import AUTOCAST, QUANTIZE_ORDER
+
+
+def quantized(draft: Draft, before: Mapping[str, dict[str, Any]], at: Reader) -> dict[str, Any] | None:
+    """What is quantised while this stage runs: what the stage it starts from had, and its own. None with a finding reported."""
+    state = dict(before.get(draft.start[0], {}) if draft.start else {})
+    result = {"weights": state.get("weights"), "activations": state.get("activations"), "folded": state.get("folded")}
+    if draft.value("quantize.weights"):
+        result["weights"] = draft.value("quantize.weights")
+    if draft.caps:
+        result["activations"] = {"stage": draft.caps}
+    if draft.value("quantize.folded"):
+        result["folded"] = draft.value("quantize.folded")
+        if result["activations"] is None and draft.good:
+            problem, remedy = "folds caps that no stage has quantised", "add `quantize activations = STAGE.caps`"
+            at.report(QUANTIZE_ORDER(draft.place("quantize.folded"), name=draft.name, problem=problem, remedy=remedy))
+            return None
+    amp = draft.entries["amp"]
+    if amp.value is not None and any(result.values()):
+        if "amp" in draft.own:
+            at.report(AUTOCAST(amp.span or draft.span, name=draft.name, actual=amp.value))
+            return None
+        draft.entries["amp"] = Setting("amp", None, "default")
+    return result
+
+
+def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
+    """The resolved stage with its mapping for the lock."""
+    value = draft.value
+    assert draft.model is not None
+    loss = {key.name.removeprefix("loss."): value(key.name) for key in draft.loss}
+    calibrates = draft.calibrates
+    options = {
+        "name": draft.name,
+        "train": draft.train,
+        "id": draft.id,
+        "model": draft.model.name,
+        "data": value("data"),
+        "kind": "calibrate" if calibrates else "train",
+        "start": {"stage": draft.start[0], "which": draft.start[1]} if draft.start else None,
+        "load": value("load"),
+        "freeze": {"prefixes": value("freeze"), "epochs": value("for_epochs")},
+        "epochs": 1 if calibrates else value("epochs"),
+        "batch": value("batch"),
+        "images": value("images") if calibrates else None,
+        "optimizer": value("optimizer"),
+        "schedule": _schedule(value("schedule")),
+        "augment": value("augment"),
+        "loss": loss,
+        "init": {"convs": value("init.convs"), "head_bias": value("init.head_bias")},
+        "rescale": {"images": value("rescale")} if value("rescale") else None,
+        "ema": value("ema"),
+        "amp": value("amp"),
+        "clip": value("clip"),
+        "channels_last": value("channels_last"),
+        "validate_every": value("validate_every"),
+        "save_every": value("save_every"),
+        "choose": value("choose"),
+        "early_stop": {"patience": value("early_stop")} if value("early_stop") else None,
+        "score": value("score"),
+        "seed": value("seed"),
+        "quantize": quantize,
+        "calibrate": {"caps": value("calibrate.caps")} if calibrates else None,
+        "gates": [gate_json(gate) for gate in draft.gates],
+        "span": draft.span.as_json(),
+    }
+    kind = "calibrate" if calibrates else "train"
+    return Stage(draft.name, draft.train, draft.model.name, kind, options, draft.span, tuple(draft.entries.values()))
+
+
+def _schedule(value: dict[str, Any]) -> dict[str, Any]:
+    """The schedule with the lock's word for the epochs of a multistep."""
+    return {("milestones" if key == "at" else key): entry for key, entry in value.items()}
