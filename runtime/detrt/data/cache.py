@@ -19,7 +19,9 @@ def free_memory() -> int:
 
 
 class PictureCache:
-    """Reads pictures of one set by index; the first ones that fit into `limit` bytes (default: a quarter of the free memory) stay."""
+    """Reads pictures of one set by index; the first ones that fit into `limit` bytes (default: a quarter of the
+    free memory) stay.
+    """
 
     def __init__(self, dataset: DataSet, limit: int | None = None) -> None:
         self.dataset = dataset

@@ -1,4 +1,6 @@
-"""The label check before the first epoch: every picture is opened, every box looked at; what is wrong is left out or clipped, and told."""
+"""The label check before the first epoch: every picture is opened, every box looked at; what is wrong is left out or
+clipped, and told.
+"""
 
 from __future__ import annotations
 
@@ -44,11 +46,13 @@ class LabelReport:
         return lines
 
 
-def check_labels(dataset: DataSet, workers: int = 2, tick: Callable[[int], None] | None = None) -> tuple[DataSet, LabelReport]:
+def check_labels(
+    dataset: DataSet, workers: int = 2, tick: Callable[[int], None] | None = None
+) -> tuple[DataSet, LabelReport]:
     """The set as it can be used, and the report. `tick` is called with the count of pictures done.
 
-    Left out: missing and broken pictures, degenerate boxes, boxes outside. Clipped: boxes that are partly outside. Pictures without
-    boxes stay. Raises DetrtError if no picture, or, in a set with classes, no box is left.
+    Left out: missing and broken pictures, degenerate boxes, boxes outside. Clipped: boxes that are partly outside.
+    Pictures without boxes stay. Raises DetrtError if no picture, or, in a set with classes, no box is left.
     """
     cv2.setNumThreads(1)
     pictures: list[Picture] = []
@@ -66,7 +70,9 @@ def check_labels(dataset: DataSet, workers: int = 2, tick: Callable[[int], None]
         count.update(picture.annotation.labels.tolist())
     per_class = {name: count[number] for number, name in enumerate(dataset.classes)}
     if dataset.classes and sum(count.values()):
-        notices += [Notice("class without box", "", f"`{name}`", "kept the class") for name, n in per_class.items() if not n]
+        notices += [
+            Notice("class without box", "", f"`{name}`", "kept the class") for name, n in per_class.items() if not n
+        ]
     report = LabelReport(dataset.name, dataset.split, len(pictures), sum(count.values()), per_class, tuple(notices))
     _require_something(usable, report)
     return usable, report
@@ -75,10 +81,14 @@ def check_labels(dataset: DataSet, workers: int = 2, tick: Callable[[int], None]
 def _require_something(dataset: DataSet, report: LabelReport) -> None:
     place = f"data.{dataset.name}.{dataset.split}"
     if not report.pictures:
-        raise DetrtError("\n".join(["no picture of the set can be used", *report.lines()]), place, "is `root` the right folder?")
+        raise DetrtError(
+            "\n".join(["no picture of the set can be used", *report.lines()]), place, "is `root` the right folder?"
+        )
     if dataset.classes and not report.boxes:
         names = sorted({notice.detail for notice in report.notices if notice.kind == "unknown class"})
-        remedy = f"the label files name {', '.join(names[:8])}: list these as classes" if names else "check the label files"
+        remedy = (
+            f"the label files name {', '.join(names[:8])}: list these as classes" if names else "check the label files"
+        )
         raise DetrtError("\n".join(["no box of the set can be used", *report.lines()]), place, remedy)
 
 

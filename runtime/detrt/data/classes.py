@@ -11,12 +11,17 @@ from detrt.errors import DetrtError
 
 
 def read_classes(root: Path, classes: Sequence[str] | None, classes_file: str | None) -> tuple[str, ...] | None:
-    """The names in their order, or None where the spec gives neither. Raises DetrtError for an empty or repeating list."""
+    """The names in their order, or None where the spec gives neither. Raises DetrtError for an empty or repeating
+    list.
+    """
     if classes is not None:
         names, place = list(classes), "classes"
     elif classes_file:
         path = require_beneath(root, classes_file, "the classes file")
-        names, place = [line.strip() for line in read_label_text(path, "classes file").splitlines() if line.strip()], str(path)
+        names, place = (
+            [line.strip() for line in read_label_text(path, "classes file").splitlines() if line.strip()],
+            str(path),
+        )
     else:
         return None
     if not names:

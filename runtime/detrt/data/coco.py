@@ -19,8 +19,8 @@ from detrt.errors import DetrtError
 def open_coco(name: str, split: str, root: Path, where: dict[str, Any], classes: Sequence[str] | None) -> DataSet:
     """A split from `where["annotations"]` (json) and `where["images"]` (folder), both under `root`.
 
-    Classes are numbered in the order of `classes`, else by ascending category id; categories that are not asked for are passed over silently.
-    Pictures without boxes stay. Raises DetrtError where the file is not a COCO file.
+    Classes are numbered in the order of `classes`, else by ascending category id; categories that are not asked for
+    are passed over silently. Pictures without boxes stay. Raises DetrtError where the file is not a COCO file.
     """
     path = require_beneath(root, str(where["annotations"]), "the annotation file")
     folder = require_beneath(root, str(where.get("images") or "."), "the picture folder")
@@ -50,7 +50,11 @@ def open_coco(name: str, split: str, root: Path, where: dict[str, Any], classes:
         image = beneath(folder, file_name) if isinstance(file_name, str) else None
         if id is None or image is None:
             shown = f"file_name {file_name!r}"[:100]
-            notices.append(Notice("broken label file", str(id), f"{shown} is no file under the picture folder", "left out the picture"))
+            notices.append(
+                Notice(
+                    "broken label file", str(id), f"{shown} is no file under the picture folder", "left out the picture"
+                )
+            )
             continue
         annotation = _annotation(str(id), boxes_of.get(id, []), known, number, notices)
         pictures.append(Picture(str(id), image, _side(row.get("width")), _side(row.get("height")), annotation))
@@ -62,7 +66,9 @@ def open_coco(name: str, split: str, root: Path, where: dict[str, Any], classes:
 def _rows(content: Any, key: str, path: Path) -> list[dict[str, Any]]:
     rows = content.get(key) if isinstance(content, dict) else None
     if not isinstance(rows, list):
-        raise DetrtError(f"the annotation file has no list `{key}`", path, "a COCO file has images, annotations and categories")
+        raise DetrtError(
+            f"the annotation file has no list `{key}`", path, "a COCO file has images, annotations and categories"
+        )
     return [row for row in rows if isinstance(row, dict)]
 
 
@@ -86,7 +92,9 @@ def _annotation(
         if category not in number:
             continue
         box = row.get("bbox")
-        if not (isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) and isfinite(v) for v in box)):
+        if not (
+            isinstance(box, list) and len(box) == 4 and all(isinstance(v, int | float) and isfinite(v) for v in box)
+        ):
             notices.append(Notice("degenerate box", picture, f"bbox {box!r}"[:80], "left out the box"))
             continue
         x, y, width, height = (float(v) for v in box)

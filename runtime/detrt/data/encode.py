@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 U5 = np.minimum(31, ((np.arange(256) >> 2) + 1) >> 1).astype(np.uint8)
-"""The 8 to 5 bit step of the GTI 5801 for every byte: x5 = min(31, ((x >> 2) + 1) >> 1) (measured on the vendor's software chip)."""
+"""The 8 to 5 bit step of the GTI 5801 for every byte: x5 = min(31, ((x >> 2) + 1) >> 1) (measured on the vendor's
+software chip).
+"""
 
 ORDERS = {"bgr": None, "rgb": cv2.COLOR_BGR2RGB, "ycrcb": cv2.COLOR_BGR2YCrCb}
 
@@ -26,8 +28,8 @@ ORDERS = {"bgr": None, "rgb": cv2.COLOR_BGR2RGB, "ycrcb": cv2.COLOR_BGR2YCrCb}
 class Encoding:
     """The input of a model as `lock["model"]["input"]` states it.
 
-    `bytes_of` makes the uint8 part of the work, cheap and in the loader's threads: resize, colour order, for u5 the table of 0..31.
-    `tensor` does the rest on the model's device: float32, for affine `(x / scale - mean) / std`.
+    `bytes_of` makes the uint8 part of the work, cheap and in the loader's threads: resize, colour order, for u5 the
+    table of 0..31. `tensor` does the rest on the model's device: float32, for affine `(x / scale - mean) / std`.
     """
 
     width: int
@@ -45,9 +47,13 @@ class Encoding:
         encoding = dict(model_input.get("encoding") or {"kind": "u5"})
         order, kind = str(model_input.get("order", "bgr")), str(encoding["kind"])
         if channels != 3 or order not in ORDERS or kind not in ("u5", "affine"):
-            raise DetrtError(f"no encoding of pictures to {channels} channels, order `{order}`, kind `{kind}`", "model.input")
+            raise DetrtError(
+                f"no encoding of pictures to {channels} channels, order `{order}`, kind `{kind}`", "model.input"
+            )
         mean, std = (tuple(float(v) for v in encoding.get(key) or ()) for key in ("mean", "std"))
-        return cls(width, height, order, kind, float(encoding.get("scale") or 1.0), mean or (0.0,) * 3, std or (1.0,) * 3)
+        return cls(
+            width, height, order, kind, float(encoding.get("scale") or 1.0), mean or (0.0,) * 3, std or (1.0,) * 3
+        )
 
     def resized(self, image: Image) -> Image:
         """Bilinear, as the host does it on the device (`cv2.resize`); the aspect ratio is not kept."""
@@ -55,22 +61,37 @@ class Encoding:
             return image
         return np.asarray(cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
 
+    def ordered(self, image: Image) -> Image:
+        """uint8 [height, width, 3] in the model's colour order from a BGR picture of any size: what a camera
+        hands to the device.
+        """
+        resized, code = self.resized(image), ORDERS[self.order]
+        return resized if code is None else np.asarray(cv2.cvtColor(resized, code), np.uint8)
+
     def bytes_of(self, image: Image) -> Image:
-        """uint8 [height, width, 3] in the model's order from a BGR picture of any size; 0..31 for u5."""
-        resized = self.resized(image)
-        code = ORDERS[self.order]
-        ordered = resized if code is None else cv2.cvtColor(resized, code)
-        return np.asarray(cv2.LUT(ordered, U5) if self.kind == "u5" else ordered, np.uint8)
+        """As `ordered`; for u5 reduced to 0..31."""
+        ordered = self.ordered(image)
+        return np.asarray(cv2.LUT(ordered, U5), np.uint8) if self.kind == "u5" else ordered
+
+    def shown(self, data: Image) -> Image:
+        """Back from `bytes_of` to a BGR picture to look at: what the net sees, with its 32 steps a channel for u5."""
+        full = (data.astype(np.uint16) * 255 // 31).astype(np.uint8) if self.kind == "u5" else data
+        back = {"bgr": None, "rgb": cv2.COLOR_RGB2BGR, "ycrcb": cv2.COLOR_YCrCb2BGR}[self.order]
+        return full if back is None else np.asarray(cv2.cvtColor(full, back), np.uint8)
 
     def array(self, data: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 [n, 3, height, width] from stacked `bytes_of` [n, height, width, 3], without torch."""
         floats = data.astype(np.float32)
         if self.kind == "affine":
-            floats = (floats / np.float32(self.scale) - np.asarray(self.mean, np.float32)) / np.asarray(self.std, np.float32)
+            floats = (floats / np.float32(self.scale) - np.asarray(self.mean, np.float32)) / np.asarray(
+                self.std, np.float32
+            )
         return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
 
     def tensor(self, data: Tensor) -> Tensor:
-        """float32 [n, 3, height, width], channels last in memory, from stacked `bytes_of` [n, height, width, 3] on any device."""
+        """float32 [n, 3, height, width], channels last in memory, from stacked `bytes_of` [n, height, width, 3]
+        on any device.
+        """
         floats = data.permute(0, 3, 1, 2).float()
         if self.kind == "affine":
             mean, std = (floats.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))

@@ -1,7 +1,8 @@
 """Batches for training and validation, prepared by threads while the model works on the batch before.
 
-Threads, not processes: OpenCV and numpy let go of the interpreter while they work, pictures stay shared, and nothing is left behind when
-the program is killed. Each picture draws its augmentation from (seed, epoch, picture): workers, processes and resuming change no value.
+Threads, not processes: OpenCV and numpy let go of the interpreter while they work, pictures stay shared, and nothing is
+left behind when the program is killed. Each picture draws its augmentation from (seed, epoch, picture): workers,
+processes and resuming change no value.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ Targets = Callable[[NDArray[np.float32], NDArray[np.int64]], Tensor]
 class Batch:
     """One process's share of a global batch.
 
-    `inputs` float32 [n, 3, height, width], encoded, channels last in memory; `targets` [n, ...] from the head, stacked; `boxes` float32 [k, 4]
-    x1 y1 x2 y2 as shares of the picture and `labels` int64 [k] of each picture; `ids` of the pictures.
+    `inputs` float32 [n, 3, height, width], encoded, channels last in memory; `targets` [n, ...] from the head,
+    stacked; `boxes` float32 [k, 4] x1 y1 x2 y2 as shares of the picture and `labels` int64 [k] of each picture;
+    `ids` of the pictures.
     """
 
     inputs: Tensor
@@ -170,7 +172,9 @@ def plain_loader(
     device: torch.device | str = "cpu",
     cache: PictureCache | None = None,
 ) -> Loader:
-    """The pictures in their own order without augmentation, only the first `images` if given; each is given once, to one process."""
+    """The pictures in their own order without augmentation, only the first `images` if given; each is given once,
+    to one process.
+    """
     count = len(dataset) if images is None else min(images, len(dataset))
 
     def batches(epoch: int) -> list[Indices]:

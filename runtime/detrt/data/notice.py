@@ -22,7 +22,9 @@ Kind = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`where` names a picture or file of the set, `detail` the actual value, `action` what was done in the past tense."""
+    """`where` names a picture or file of the set, `detail` the actual value, `action` what was done in the past
+    tense.
+    """
 
     kind: Kind
     where: str

@@ -25,9 +25,11 @@ def has_split(data: Mapping[str, Any], split: str) -> bool:
 
 
 def open_dataset(data: Mapping[str, Any], split: str, base_dir: Path, name: str = "data") -> DataSet:
-    """One split (`train`, `val` or `test`) of `lock["data"][name]`; a relative `root` is looked up in `base_dir`, the spec's folder.
+    """One split (`train`, `val` or `test`) of `lock["data"][name]`; a relative `root` is looked up in `base_dir`,
+    the spec's folder.
 
-    Reads label files, not pictures: run `detrt.data.check.check_labels` over the result before using it. Raises DetrtError.
+    Reads label files, not pictures: run `detrt.data.check.check_labels` over the result before using it. Raises
+    DetrtError.
     """
     where = data.get(split)
     if where is None:
@@ -51,6 +53,8 @@ def open_dataset(data: Mapping[str, Any], split: str, base_dir: Path, name: str 
 
 
 def _without(dataset: DataSet, flag: str) -> DataSet:
-    """Training does not aim at boxes with this flag unless it is asked to; scoring keeps them and follows the rules for them."""
+    """Training does not aim at boxes with this flag unless it is asked to; scoring keeps them and follows the rules
+    for them.
+    """
     pictures = [replace(p, annotation=p.annotation.take(~getattr(p.annotation, flag))) for p in dataset.pictures]
     return replace(dataset, pictures=tuple(pictures))

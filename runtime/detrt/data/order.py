@@ -11,7 +11,9 @@ Indices = NDArray[np.intp]
 
 
 def shuffled_batches(count: int, batch: int, seed: int, epoch: int) -> list[Indices]:
-    """Full batches of a permutation of 0..count-1; what is left over has its turn in another epoch. A set smaller than one batch is one batch."""
+    """Full batches of a permutation of 0..count-1; what is left over has its turn in another epoch. A set smaller
+    than one batch is one batch.
+    """
     order = np.random.default_rng([seed, epoch]).permutation(count)
     batch = min(batch, count)
     return [order[start : start + batch] for start in range(0, count - batch + 1, batch)]
@@ -30,4 +32,8 @@ def share(batch: Indices, rank: int, world: int) -> Indices:
 def require_work_for_all(batch: int, count: int, world: int) -> None:
     """Raises DetrtError where a process would have no picture of a training batch."""
     if min(batch, count) < world:
-        raise DetrtError(f"a batch of {min(batch, count)} pictures cannot be split over {world} processes", "train.batch", "start fewer processes")
+        raise DetrtError(
+            f"a batch of {min(batch, count)} pictures cannot be split over {world} processes",
+            "train.batch",
+            "start fewer processes",
+        )

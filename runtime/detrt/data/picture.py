@@ -35,7 +35,9 @@ def read_picture(path: Path) -> Image:
     except cv2.error as error:
         raise DetrtError(f"cannot decode the picture: {error.err or 'too large'}", path) from error
     if image is None or image.ndim != 3 or 0 in image.shape:
-        raise DetrtError("cannot decode the picture: not a picture, or a damaged one", path, f"known formats: {', '.join(SUFFIXES)}")
+        raise DetrtError(
+            "cannot decode the picture: not a picture, or a damaged one", path, f"known formats: {', '.join(SUFFIXES)}"
+        )
     return np.asarray(image, np.uint8)
 
 

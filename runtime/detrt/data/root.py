@@ -13,15 +13,23 @@ LABEL_FILE_LIMIT = 2**31
 
 
 def data_root(base: Path, root: str) -> Path:
-    """The folder of a data set; `root` is relative to `base` unless it is absolute. Raises DetrtError if it is no folder."""
+    """The folder of a data set; `root` is relative to `base` unless it is absolute. Raises DetrtError if it is no
+    folder.
+    """
     folder = (base / Path(root).expanduser()).resolve()
     if not folder.is_dir():
-        raise DetrtError(f"there is no data folder `{root}`", folder, "put the data there, or point elsewhere: --set data.NAME.root=PATH")
+        raise DetrtError(
+            f"there is no data folder `{root}`",
+            folder,
+            "put the data there, or point elsewhere: --set data.NAME.root=PATH",
+        )
     return folder
 
 
 def beneath(root: Path, name: str) -> Path | None:
-    """`root / name`, or None if that leaves the root (`..`, an absolute name, a link that points outside) or is no file name at all."""
+    """`root / name`, or None if that leaves the root (`..`, an absolute name, a link that points outside) or is no
+    file name at all.
+    """
     if not name or "\0" in name or len(name) > 4096:
         return None
     try:

@@ -23,10 +23,11 @@ def no_boxes() -> NDArray[np.float32]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotation:
-    """Boxes of one picture. `boxes` float32 [n, 4] x1 y1 x2 y2 in pixels, where a box that covers the whole picture is (0, 0, width, height);
+    """Boxes of one picture. `boxes` float32 [n, 4] x1 y1 x2 y2 in pixels, where a box that covers the whole picture
+    is (0, 0, width, height);
 
-    `labels` int64 [n], numbers of the set's classes from 0; `crowd` bool [n], regions that stand for many objects (COCO iscrowd);
-    `difficult` bool [n], boxes that VOC's rules neither ask for nor count as wrong.
+    `labels` int64 [n], numbers of the set's classes from 0; `crowd` bool [n], regions that stand for many objects
+    (COCO iscrowd); `difficult` bool [n], boxes that VOC's rules neither ask for nor count as wrong.
     """
 
     boxes: NDArray[np.float32]
@@ -65,7 +66,9 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Picture:
-    """One entry of a set, not yet read. `width` and `height` in pixels as the label file states them, 0 where it does not."""
+    """One entry of a set, not yet read. `width` and `height` in pixels as the label file states them, 0 where it
+    does not.
+    """
 
     id: str
     path: Path
@@ -114,6 +117,10 @@ class DataSet:
         """Reads picture `index`. Raises DetrtError if it cannot be read."""
         picture = self.pictures[index]
         return Sample(picture.id, picture.path, self.read_image(picture), picture.annotation)
+
+    def first(self, count: int) -> DataSet:
+        """Only the first `count` pictures."""
+        return replace(self, pictures=self.pictures[:count])
 
     def box_count(self) -> int:
         return sum(len(picture.annotation) for picture in self.pictures)

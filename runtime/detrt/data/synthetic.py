@@ -1,4 +1,5 @@
-"""A small detection set made by code: coloured shapes on textured ground, for demos and tests. No third-party picture is needed.
+"""A small detection set made by code: coloured shapes on textured ground, for demos and tests. No third-party picture
+is needed.
 
 Picture `i` of a split depends on (seed, split, i) alone. Boxes are exact: the shape's outermost pixels.
 
@@ -31,17 +32,27 @@ SIDES = (30, 90)
 """Side of the smallest and largest shape in pixels of a 224 pixel picture."""
 
 
-def open_synthetic(name: str, split: str, where: Mapping[str, Any], classes: Sequence[str] | None, options: Mapping[str, Any]) -> DataSet:
-    """A set that exists only while it is read. `where`: `images` (count), `seed`; `options`: `size` [width, height], `objects` [low, high]."""
+def open_synthetic(
+    name: str, split: str, where: Mapping[str, Any], classes: Sequence[str] | None, options: Mapping[str, Any]
+) -> DataSet:
+    """A set that exists only while it is read. `where`: `images` (count), `seed`; `options`: `size` [width,
+    height], `objects` [low, high].
+    """
     names = tuple(classes or CLASSES)
     for shape in names:
         if shape not in HUES:
-            raise DetrtError(f"no shape `{shape}`{nearest(shape, HUES)}", f"data.{name}.classes", f"shapes: {', '.join(HUES)}")
+            raise DetrtError(
+                f"no shape `{shape}`{nearest(shape, HUES)}", f"data.{name}.classes", f"shapes: {', '.join(HUES)}"
+            )
     count, seed = int(where.get("images", 200)), int(where.get("seed", 0))
     width, height = (int(v) for v in options.get("size") or (224, 224))
     few, many = (int(v) for v in options.get("objects") or (1, 4))
-    if not (0 < count <= 1_000_000 and 32 <= min(width, height) and max(width, height) <= 4096 and 0 <= few <= many <= 32):
-        raise DetrtError("a synthetic set needs 1 to 1,000,000 pictures of 32 to 4096 pixels with at most 32 objects", f"data.{name}")
+    if not (
+        0 < count <= 1_000_000 and 32 <= min(width, height) and max(width, height) <= 4096 and 0 <= few <= many <= 32
+    ):
+        raise DetrtError(
+            "a synthetic set needs 1 to 1,000,000 pictures of 32 to 4096 pixels with at most 32 objects", f"data.{name}"
+        )
     key = (seed, zlib.crc32(split.encode()))
 
     def annotation(index: int) -> Annotation:
@@ -59,7 +70,9 @@ def open_synthetic(name: str, split: str, where: Mapping[str, Any], classes: Seq
 
 
 def write_voc(folder: Path, counts: Mapping[str, int], seed: int = 0, options: Mapping[str, Any] | None = None) -> None:
-    """Writes splits of the synthetic set as a VOC folder with PNG pictures; `counts` gives the pictures of each split."""
+    """Writes splits of the synthetic set as a VOC folder with PNG pictures; `counts` gives the pictures of each
+    split.
+    """
     for part in ("Annotations", "ImageSets/Main", "JPEGImages"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for split, count in counts.items():
@@ -75,16 +88,22 @@ def write_voc(folder: Path, counts: Mapping[str, int], seed: int = 0, options: M
 def _xml(picture: Picture, classes: Sequence[str]) -> str:
     lines = ["<annotation>", f"  <filename>{picture.path.name}</filename>"]
     lines.append(f"  <size><width>{picture.width}</width><height>{picture.height}</height><depth>3</depth></size>")
-    for (x1, y1, x2, y2), label in zip(picture.annotation.boxes.tolist(), picture.annotation.labels.tolist(), strict=True):
+    for (x1, y1, x2, y2), label in zip(
+        picture.annotation.boxes.tolist(), picture.annotation.labels.tolist(), strict=True
+    ):
         corners = f"<xmin>{x1 + 1:.0f}</xmin><ymin>{y1 + 1:.0f}</ymin><xmax>{x2:.0f}</xmax><ymax>{y2:.0f}</ymax>"
-        lines.append(f"  <object><name>{classes[label]}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>")
+        lines.append(
+            f"  <object><name>{classes[label]}</name><difficult>0</difficult><bndbox>{corners}</bndbox></object>"
+        )
     return "\n".join([*lines, "</annotation>", ""])
 
 
 # ---- where shapes stand ---------------------------------------------------------------------------------------------------
 
 
-def _place(rng: Generator, size: tuple[int, int], objects: tuple[int, int], names: Sequence[str]) -> list[tuple[str, Polygon]]:
+def _place(
+    rng: Generator, size: tuple[int, int], objects: tuple[int, int], names: Sequence[str]
+) -> list[tuple[str, Polygon]]:
     """Shapes that hardly touch: a candidate whose box meets another's by more than a sliver is dropped."""
     scale = min(size) / 224
     placed: list[tuple[str, Polygon]] = []
@@ -94,7 +113,9 @@ def _place(rng: Generator, size: tuple[int, int], objects: tuple[int, int], name
             break
         shape = names[int(rng.integers(len(names)))]
         side = rng.uniform(*SIDES) * scale
-        centre = np.array([rng.uniform(side * 0.55, size[0] - side * 0.55), rng.uniform(side * 0.55, size[1] - side * 0.55)])
+        centre = np.array(
+            [rng.uniform(side * 0.55, size[0] - side * 0.55), rng.uniform(side * 0.55, size[1] - side * 0.55)]
+        )
         outline = OUTLINES[shape](rng) * side / 2 + centre
         box = _extent(outline)
         inside = box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
@@ -161,7 +182,9 @@ def _draw(rng: Generator, size: tuple[int, int], shapes: Sequence[tuple[str, Pol
         cv2.fillPoly(mask, [np.round(outline * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
         if shape == "ring":
             middle = outline.mean(axis=0)
-            cv2.fillPoly(mask, [np.round(((outline - middle) * 0.55 + middle) * 16).astype(np.int32)], 0, cv2.LINE_AA, shift=4)
+            cv2.fillPoly(
+                mask, [np.round(((outline - middle) * 0.55 + middle) * 16).astype(np.int32)], 0, cv2.LINE_AA, shift=4
+            )
         shade = _waves(rng, size, 3)[..., None] * rng.uniform(10, 30)
         alpha = mask[..., None].astype(np.float32) / 255
         image += alpha * (colour + shade - image)
@@ -194,10 +217,14 @@ def _colour(rng: Generator, shape: str) -> NDArray[np.float32]:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Writes a VOC folder; the options are those of the module's text."""
-    parser = argparse.ArgumentParser(prog="python -m detrt.data.synthetic", description="write a synthetic detection set as a VOC folder")
+    parser = argparse.ArgumentParser(
+        prog="python -m detrt.data.synthetic", description="write a synthetic detection set as a VOC folder"
+    )
     parser.add_argument("folder", type=Path)
     for split, count in (("train", 240), ("val", 48), ("test", 24)):
-        parser.add_argument(f"--{split}", type=int, default=count, metavar="N", help=f"pictures of the {split} split (default {count})")
+        parser.add_argument(
+            f"--{split}", type=int, default=count, metavar="N", help=f"pictures of the {split} split (default {count})"
+        )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--size", type=int, default=224, help="side of a picture in pixels")
     given = parser.parse_args(argv)

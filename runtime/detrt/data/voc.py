@@ -1,6 +1,7 @@
 """Pascal VOC: one xml file a picture, lists of pictures in ImageSets/Main.
 
-Coordinates of VOC are 1-based and inclusive: a box over the whole picture is (1, 1, width, height). Here it becomes (0, 0, width, height).
+Coordinates of VOC are 1-based and inclusive: a box over the whole picture is (1, 1, width, height). Here it becomes (0,
+0, width, height).
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ from detrt.errors import DetrtError
 def open_voc(name: str, split: str, root: Path, where: dict[str, Any], classes: Sequence[str] | None) -> DataSet:
     """The split `where["split"]` of a VOC folder; boxes marked difficult keep that flag.
 
-    A picture whose label file is missing or malformed is left out with a notice. Raises DetrtError if the list itself cannot be read.
+    A picture whose label file is missing or malformed is left out with a notice. Raises DetrtError if the list
+    itself cannot be read.
     """
     ids = _listed(root, str(where["split"]))
     reader = _Reader(root, list(classes) if classes is not None else None)
@@ -46,7 +48,11 @@ def _listed(root: Path, split: str) -> list[str]:
     path = require_beneath(root, f"ImageSets/Main/{split}.txt", "the split")
     if not path.is_file():
         known = sorted(p.stem for p in path.parent.glob("*.txt")) if path.parent.is_dir() else []
-        hint = f"splits found: {', '.join(known[:12])}" if known else "a VOC folder has ImageSets/Main, Annotations and JPEGImages"
+        hint = (
+            f"splits found: {', '.join(known[:12])}"
+            if known
+            else "a VOC folder has ImageSets/Main, Annotations and JPEGImages"
+        )
         raise DetrtError(f"there is no split `{split}`{nearest(split, known)}", path, hint)
     lines = read_label_text(path, "list of pictures").splitlines()
     ids = [line.split()[0] for line in lines if line.split()]
@@ -95,11 +101,15 @@ class _Reader:
                 continue
             corners = _corners(item)
             if corners is None:
-                self.notices.append(Notice("degenerate box", id, f"object {number} has no readable bndbox", "left out the box"))
+                self.notices.append(
+                    Notice("degenerate box", id, f"object {number} has no readable bndbox", "left out the box")
+                )
                 continue
             x1, y1, x2, y2 = corners
             if x2 <= x1 or y2 <= y1:
-                self.notices.append(Notice("degenerate box", id, f"object {number}: {x1:g},{y1:g} to {x2:g},{y2:g}", "left out the box"))
+                self.notices.append(
+                    Notice("degenerate box", id, f"object {number}: {x1:g},{y1:g} to {x2:g},{y2:g}", "left out the box")
+                )
                 continue
             boxes.append((x1 - 1.0, y1 - 1.0, x2, y2))
             labels.append(label)
@@ -113,7 +123,9 @@ class _Reader:
             return self.found.index(name)
         if name in self.classes:
             return self.classes.index(name)
-        self.notices.append(Notice("unknown class", id, f"`{name[:60]}`{nearest(name, self.classes)}", "left out the box"))
+        self.notices.append(
+            Notice("unknown class", id, f"`{name[:60]}`{nearest(name, self.classes)}", "left out the box")
+        )
         return None
 
     def number_found(self, pictures: list[Picture]) -> tuple[list[Picture], tuple[str, ...]]:

@@ -26,18 +26,27 @@ class GnetdetHead:
         self._loss = GnetdetLoss(self.options, read_loss_options(loss, self.options.classes))
 
     def targets(self, boxes: NDArray[np.float32] | Tensor, labels: NDArray[np.int64] | Tensor) -> Tensor:
-        """float32 [rows, columns, channels] of one picture; boxes [n, 4] x1 y1 x2 y2 as shares of the picture, labels [n] from 0."""
-        return torch.from_numpy(encode(np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(labels, np.int64), self.options))
+        """float32 [rows, columns, channels] of one picture; boxes [n, 4] x1 y1 x2 y2 as shares of the picture,
+        labels [n] from 0.
+        """
+        return torch.from_numpy(
+            encode(np.asarray(boxes, np.float32).reshape(-1, 4), np.asarray(labels, np.int64), self.options)
+        )
 
     def matches(self, boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
-        """How many boxes of each class have a place of their own in the target: int64 [classes]; the rest shares a cell with a later box."""
+        """How many boxes of each class have a place of their own in the target: int64 [classes]; the rest
+        shares a cell with a later box.
+        """
         bits = encode(boxes, labels, self.options)[..., self.options.boxes * 5 :]
         return np.asarray(bits.sum(axis=(0, 1)), np.int64)
 
-    def loss(self, outputs: Tensor | Mapping[str, Any], targets: Tensor, reduce: Reduce | None = None, update: bool = True) -> dict[str, Tensor]:
+    def loss(
+        self, outputs: Tensor | Mapping[str, Any], targets: Tensor, reduce: Reduce | None = None, update: bool = True
+    ) -> dict[str, Tensor]:
         """Weighted, normalised terms by name; their sum over terms and processes is the loss of the global batch.
 
-        `outputs` as the model returns them, [n, channels, rows, columns]; `targets` [n, rows, columns, channels]. See GnetdetLoss.
+        `outputs` as the model returns them, [n, channels, rows, columns]; `targets` [n, rows, columns,
+        channels]. See GnetdetLoss.
         """
         grid = self.grid_of(outputs)
         if self._loss.norm.device != grid.device:
@@ -50,7 +59,9 @@ class GnetdetHead:
         expected = (self.options.channels, *self.options.grid)
         if not isinstance(grid, Tensor) or tuple(grid.shape[1:]) != expected:
             found = tuple(grid.shape[1:]) if isinstance(grid, Tensor) else type(grid).__name__
-            raise DetrtError(f"the head expects an output of {expected}, the model gives {found}", "model.heads.gnetdet")
+            raise DetrtError(
+                f"the head expects an output of {expected}, the model gives {found}", "model.heads.gnetdet"
+            )
         return grid
 
     def decode(
@@ -61,7 +72,9 @@ class GnetdetHead:
         nms: float | None = None,
         max_detections: int | None = None,
     ) -> list[Detections]:
-        """Detections of each picture, best first; thresholds that are not given are the head's. Numpy arrays need no torch tensor."""
+        """Detections of each picture, best first; thresholds that are not given are the head's. Numpy arrays
+        need no torch tensor.
+        """
         if isinstance(outputs, np.ndarray):
             maps = outputs
         else:
@@ -83,6 +96,8 @@ class GnetdetHead:
         names = self.options.names or tuple(data_classes)
         if len(names) != self.options.classes:
             raise DetrtError(
-                f"the head has {self.options.classes} classes, the data {len(names)}", "model.heads.gnetdet.classes", f"--set classes={len(names)}"
+                f"the head has {self.options.classes} classes, the data {len(names)}",
+                "model.heads.gnetdet.classes",
+                f"--set classes={len(names)}",
             )
         return names

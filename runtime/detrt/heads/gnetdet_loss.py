@@ -16,7 +16,8 @@ TINY = 1e-8
 
 
 class GnetdetLoss(nn.Module):
-    """Smooth-L1 terms, summed over this process's pictures and divided by one normaliser that follows the count of object cells.
+    """Smooth-L1 terms, summed over this process's pictures and divided by one normaliser that follows the count of
+    object cells.
 
     Buffer `norm` float64 [1]: the normaliser, 0 before the first call where it starts at the first batch's count.
     """
@@ -31,11 +32,14 @@ class GnetdetLoss(nn.Module):
         weights = options.class_weights
         self.register_buffer("class_weights", None if weights is None else torch.tensor(weights), persistent=False)
 
-    def forward(self, outputs: Tensor, targets: Tensor, reduce: Reduce | None = None, update: bool = True) -> dict[str, Tensor]:
+    def forward(
+        self, outputs: Tensor, targets: Tensor, reduce: Reduce | None = None, update: bool = True
+    ) -> dict[str, Tensor]:
         """Weighted, normalised terms by name; their sum is the loss.
 
-        `outputs` and `targets` [n, rows, columns, boxes * 5 + classes]. `reduce` sums a tensor over processes: the normaliser then counts the
-        object cells of the global batch, and the terms of all processes add up to its loss. `update` moves the normaliser first.
+        `outputs` and `targets` [n, rows, columns, boxes * 5 + classes]. `reduce` sums a tensor over processes:
+        the normaliser then counts the object cells of the global batch, and the terms of all processes add up
+        to its loss. `update` moves the normaliser first.
         """
         sums, count = self._sums(outputs.float(), targets)
         if update:

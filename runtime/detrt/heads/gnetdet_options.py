@@ -11,7 +11,9 @@ from detrt.errors import DetrtError
 
 @dataclass(frozen=True, slots=True)
 class HeadOptions:
-    """`grid` rows and columns, `boxes` a cell, thresholds of decoding; defaults are the vendor's decoder (GNetDet MDK, decoder.py)."""
+    """`grid` rows and columns, `boxes` a cell, thresholds of decoding; defaults are the vendor's decoder (GNetDet
+    MDK, decoder.py).
+    """
 
     grid: tuple[int, int]
     classes: int
@@ -53,7 +55,9 @@ def read_head_options(given: Mapping[str, Any]) -> HeadOptions:
     """From `lock["model"]["heads"][i]["options"]`. Raises DetrtError for what no GNetDet head can have."""
     options = _read(HeadOptions, given, "model.heads.gnetdet")
     if options.boxes < 1 or options.classes < 1 or len(options.grid) != 2 or min(options.grid) < 1:
-        raise DetrtError("a GNetDet head needs a grid, at least one box a cell and at least one class", "model.heads.gnetdet")
+        raise DetrtError(
+            "a GNetDet head needs a grid, at least one box a cell and at least one class", "model.heads.gnetdet"
+        )
     if options.names is not None and len(options.names) != options.classes:
         raise DetrtError(f"{len(options.names)} names for {options.classes} classes", "model.heads.gnetdet.names")
     return options

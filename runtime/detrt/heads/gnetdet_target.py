@@ -1,12 +1,18 @@
-"""Boxes to the target map of a GNetDet head, and the map of outputs back to boxes. Both in numpy: devices have no torch."""
+"""Boxes to the target map of a GNetDet head, and the map of outputs back to boxes. Both in numpy: devices have no
+torch.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
-from detrt.heads.gnetdet_options import HeadOptions
+from detrt.heads.gnetdet_options import HeadOptions, read_head_options
 from detrt.heads.nms import nms
 
 Floats = NDArray[np.float32]
@@ -14,11 +20,13 @@ HALF = np.float32(0.5)
 
 
 def encode(boxes: Floats, labels: NDArray[np.int64], options: HeadOptions) -> Floats:
-    """float32 [rows, columns, boxes * 5 + classes] from boxes [n, 4] x1 y1 x2 y2 as shares of the picture, labels [n] from 0.
+    """float32 [rows, columns, boxes * 5 + classes] from boxes [n, 4] x1 y1 x2 y2 as shares of the picture, labels
+    [n] from 0.
 
-    A box belongs to the cell whose centre is nearest by L1 distance in grid units, the first of equals. Every box slot of that cell holds
-    (dx, dy, w, h, 1): d the centre from the cell's top left corner (0..1), w and h as shares of the picture. A later box replaces an earlier one;
-    class bits add up (GNetDet MDK, datasetdet.py). Equal to the vendor's encoder bit for bit: every step is float32.
+    A box belongs to the cell whose centre is nearest by L1 distance in grid units, the first of equals. Every box
+    slot of that cell holds (dx, dy, w, h, 1): d the centre from the cell's top left corner (0..1), w and h as
+    shares of the picture. A later box replaces an earlier one; class bits add up (GNetDet MDK, datasetdet.py).
+    Equal to the vendor's encoder bit for bit: every step is float32.
     """
     rows, columns = options.grid
     target = np.zeros((rows, columns, options.channels), np.float32)
@@ -41,7 +49,8 @@ def encode(boxes: Floats, labels: NDArray[np.int64], options: HeadOptions) -> Fl
 def candidates(grid: Floats, options: HeadOptions, conf: float, score: float) -> Detections:
     """All boxes of one output map float32 [channels, rows, columns] before suppression.
 
-    Kept are boxes whose confidence exceeds `conf` or equals the map's largest, and whose score, confidence times best class, exceeds `score`.
+    Kept are boxes whose confidence exceeds `conf` or equals the map's largest, and whose score, confidence times
+    best class, exceeds `score`.
     """
     rows, columns = options.grid
     maps = np.ascontiguousarray(np.asarray(grid, np.float32).transpose(1, 2, 0))
@@ -77,3 +86,18 @@ def decode_map(
     rivals = None if options.agnostic else found.labels
     kept = nms(found.boxes, found.scores, options.nms if threshold is None else threshold, rivals)
     return found.take(kept[: options.max_detections if most is None else most])
+
+
+def decoder(given: Mapping[str, Any]) -> Callable[[Floats], Detections]:
+    """`decode_map` with the options of a lock or an artifact. Raises DetrtError for options no head can have."""
+    options = read_head_options(given)
+    expected = (options.channels, *options.grid)
+
+    def decode(grid: Floats) -> Detections:
+        if grid.shape != expected:
+            raise DetrtError(
+                f"the head expects an output of {expected}, the model gives {grid.shape}", "model.heads.gnetdet"
+            )
+        return decode_map(grid, options)
+
+    return decode

@@ -9,7 +9,9 @@ Floats = NDArray[np.float32]
 
 
 def iou_matrix(a: Floats, b: Floats) -> Floats:
-    """Intersection over union of every box of `a` [n, 4] with every box of `b` [m, 4]: float32 [n, m]; 0 where both are empty."""
+    """Intersection over union of every box of `a` [n, 4] with every box of `b` [m, 4]: float32 [n, m]; 0 where both
+    are empty.
+    """
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     side = np.maximum(high - low, 0)
@@ -19,7 +21,8 @@ def iou_matrix(a: Floats, b: Floats) -> Floats:
 
 
 def nms(boxes: Floats, scores: Floats, threshold: float, labels: NDArray[np.int64] | None = None) -> NDArray[np.intp]:
-    """Indices of the boxes [n, 4] that stay, best first; equal scores keep their order. One goes if its IoU with a better one exceeds `threshold`.
+    """Indices of the boxes [n, 4] that stay, best first; equal scores keep their order. One goes if its IoU with a
+    better one exceeds `threshold`.
 
     With `labels` [n] only boxes of the same class compete. A NaN score never stays.
     """

@@ -17,7 +17,9 @@ GROUND = (114, 114, 114)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Placement:
-    """A view of a picture: `matrix` [2, 3] takes points of the original (pixels, edges at whole numbers) to a canvas of `width` x `height`."""
+    """A view of a picture: `matrix` [2, 3] takes points of the original (pixels, edges at whole numbers) to a
+    canvas of `width` x `height`.
+    """
 
     matrix: NDArray[np.float64]
     width: float
@@ -27,7 +29,9 @@ class Placement:
     def whole(cls, image: Image) -> Placement:
         return cls(np.array([[1.0, 0, 0], [0, 1.0, 0]]), float(image.shape[1]), float(image.shape[0]))
 
-    def then(self, scale_x: float, shift_x: float, scale_y: float, shift_y: float, width: float, height: float) -> Placement:
+    def then(
+        self, scale_x: float, shift_x: float, scale_y: float, shift_y: float, width: float, height: float
+    ) -> Placement:
         """Followed by x * scale_x + shift_x, y * scale_y + shift_y on a canvas of the given size."""
         matrix = self.matrix * np.array([[scale_x], [scale_y]])
         matrix[:, 2] += (shift_x, shift_y)
@@ -38,7 +42,9 @@ class Placement:
         return self.then(width / self.width, 0.0, height / self.height, 0.0, float(width), float(height))
 
     def draw(self, image: Image) -> Image:
-        """The view as a picture, bilinear; `fitted` must come before. Matches `cv2.resize` up to rounding where nothing else was done."""
+        """The view as a picture, bilinear; `fitted` must come before. Matches `cv2.resize` up to rounding where
+        nothing else was done.
+        """
         # OpenCV counts from pixel centres, boxes from pixel edges: half a pixel on each side
         matrix = self.matrix.copy()
         matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
@@ -65,7 +71,9 @@ def flip(placement: Placement, rng: Generator) -> Placement:
 
 
 def scale(placement: Placement, rng: Generator, low: float, high: float) -> Placement:
-    """Widens or narrows the view about its middle on a canvas of the same size (on a square input, mere widening would be undone)."""
+    """Widens or narrows the view about its middle on a canvas of the same size (on a square input, mere widening
+    would be undone).
+    """
     factor = rng.uniform(low, high)
     return placement.then(factor, placement.width * (1 - factor) / 2, 1.0, 0.0, placement.width, placement.height)
 

@@ -28,7 +28,9 @@ KEYS = {
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One augmentation: done with probability `p`; `low` and `high` its range, `kernel` the side of a blur in pixels."""
+    """One augmentation: done with probability `p`; `low` and `high` its range, `kernel` the side of a blur in
+    pixels.
+    """
 
     name: str
     p: float
@@ -39,7 +41,9 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """Steps in the order of the lock. All that move things share one resampling; blur comes before it, colours after it."""
+    """Steps in the order of the lock. All that move things share one resampling; blur comes before it, colours
+    after it.
+    """
 
     steps: tuple[Step, ...]
 
@@ -51,7 +55,8 @@ class Recipe:
     def __call__(self, sample: Sample, encoding: Encoding, rng: Generator) -> tuple[Image, Annotation]:
         """A BGR picture of the encoding's size and its boxes in pixels of it.
 
-        Each step draws its coin whether or not it is needed, so one step's probability does not change the others' luck.
+        Each step draws its coin whether or not it is needed, so one step's probability does not change the
+        others' luck.
         """
         image = sample.image
         view = Placement.whole(image)
@@ -88,7 +93,9 @@ def _step(entry: dict[str, Any]) -> Step:
     p = float(entry.get("p", 0.5))
     low, high = (float(v) for v in entry.get("range") or (1.0, 1.0))
     kernel = int(entry.get("kernel", 5))
-    floor, ceiling = {"shift": (-1.0, 1.0), "crop": (0.01, 1.0), "scale": (0.1, 10.0), "hsv": (0.0, 10.0)}.get(name, (1.0, 1.0))
+    floor, ceiling = {"shift": (-1.0, 1.0), "crop": (0.01, 1.0), "scale": (0.1, 10.0), "hsv": (0.0, 10.0)}.get(
+        name, (1.0, 1.0)
+    )
     if not (0 <= p <= 1 and floor <= low <= high <= ceiling and 1 <= kernel <= 99):
         raise DetrtError(f"`{name}` is out of bounds: p {p:g}, range {low:g} .. {high:g}, kernel {kernel}", place)
     return Step(name, p, low, high, kernel)

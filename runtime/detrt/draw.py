@@ -1,0 +1,107 @@
+"""Pictures with boxes, class names and scores drawn in, to be looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from detrt.data.sample import Image
+from detrt.heads.detections import Detections
+
+PALETTE = (
+    (180, 105, 20), (40, 90, 225), (60, 150, 40), (150, 50, 140), (20, 150, 230), (140, 140, 20), (90, 60, 200), (60, 110, 130),
+    (200, 90, 110), (30, 120, 90), (110, 40, 60), (120, 120, 120),
+)  # fmt: skip
+"""BGR, dark enough for white letters."""
+LEAST_SIDE = 448
+"""Smaller pictures are enlarged first, or letters would cover them."""
+FONT = cv2.FONT_HERSHEY_DUPLEX
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """One box in pixels x1 y1 x2 y2 with its text and the number of its colour; `thin` for the truth beside a
+    detection.
+    """
+
+    box: tuple[float, float, float, float]
+    text: str
+    colour: int
+    thin: bool = False
+
+
+def draw_detections(image: Image, found: Detections, classes: Sequence[str]) -> Image:
+    """A copy of a BGR picture with every detection, the best on top."""
+    boxes = found.pixels(image.shape[1], image.shape[0])
+    marks = [
+        Mark((x1, y1, x2, y2), f"{classes[label]} {score:.2f}", label)
+        for (x1, y1, x2, y2), label, score in zip(
+            boxes.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True
+        )
+    ]
+    return draw(image, marks[::-1])
+
+
+def draw_truth(image: Image, boxes: NDArray[np.float32], labels: NDArray[np.int64], classes: Sequence[str]) -> Image:
+    """A copy of a BGR picture with labelled boxes [n, 4] in pixels."""
+    marks = [
+        Mark((x1, y1, x2, y2), classes[label] if label < len(classes) else str(label), label)
+        for (x1, y1, x2, y2), label in zip(boxes.tolist(), labels.tolist(), strict=True)
+    ]
+    return draw(image, marks)
+
+
+def draw(image: Image, marks: Sequence[Mark], least_side: int = LEAST_SIDE) -> Image:
+    """A copy with the marks, enlarged to `least_side` pixels where it is smaller. Boxes first, so that no text is
+    covered by a box.
+    """
+    factor = max(1.0, least_side / min(image.shape[:2]))
+    size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
+    canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else image.copy()
+    unit = max(1.0, min(size) / 480)
+    for mark in marks:
+        corners = _corners(mark, factor, size)
+        line = max(1, round(unit * (1 if mark.thin else 2)))
+        cv2.rectangle(canvas, corners[0], corners[1], PALETTE[mark.colour % len(PALETTE)], line, cv2.LINE_AA)
+    for mark in marks:
+        _label(canvas, mark, _corners(mark, factor, size), unit)
+    return np.asarray(canvas, np.uint8)
+
+
+def contact_sheet(images: Sequence[Image], columns: int = 4, gap: int = 6) -> Image:
+    """Pictures of equal size side by side on white, row by row."""
+    height, width = images[0].shape[:2]
+    rows = -(-len(images) // columns)
+    columns = min(columns, len(images))
+    sheet = np.full((rows * (height + gap) + gap, columns * (width + gap) + gap, 3), 255, np.uint8)
+    for number, image in enumerate(images):
+        row, column = divmod(number, columns)
+        top, left = gap + row * (height + gap), gap + column * (width + gap)
+        sheet[top : top + height, left : left + width] = image
+    return sheet
+
+
+def _corners(mark: Mark, factor: float, size: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    x1, y1, x2, y2 = (round(v * factor) for v in mark.box)
+    return (min(x1, size[0] - 1), min(y1, size[1] - 1)), (min(x2, size[0]) - 1, min(y2, size[1]) - 1)
+
+
+def _label(canvas: Image, mark: Mark, corners: tuple[tuple[int, int], tuple[int, int]], unit: float) -> None:
+    text = "".join(c if c.isascii() and c.isprintable() else "?" for c in mark.text)[:40]
+    if not text:
+        return
+    scale, pad = 0.45 * unit, round(3 * unit)
+    (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
+    (left, top), (_, bottom) = corners
+    tall = height + below + 2 * pad
+    y = (
+        top - tall if top >= tall else min(bottom + 1, canvas.shape[0] - tall)
+    )  # above the box, or below where there is no room
+    x = max(0, min(left, canvas.shape[1] - width - 2 * pad))
+    y = max(0, y)
+    cv2.rectangle(canvas, (x, y), (x + width + 2 * pad, y + tall), PALETTE[mark.colour % len(PALETTE)], cv2.FILLED)
+    cv2.putText(canvas, text, (x + pad, y + pad + height), FONT, scale, (255, 255, 255), max(1, int(unit)), cv2.LINE_AA)

@@ -1,0 +1,170 @@
+"""Detectors that are ready to look at pictures: an artifacts folder in the device's arithmetic, or a trained
+checkpoint.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from detrt.data.encode import Encoding
+from detrt.data.sample import Image
+from detrt.devices import BACKENDS, backend
+from detrt.errors import DetrtError
+from detrt.heads import Decoder, build_decoder
+from detrt.heads.detections import Detections
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from detrt.lock import Lock
+
+MANIFEST = "MANIFEST.json"
+LOCK = "spec.lock.json"
+
+
+class Predictor(Protocol):
+    """Anything that finds objects in a BGR picture of any size."""
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+
+    def detect(self, image: Image) -> Detections: ...
+
+
+@dataclass(slots=True)
+class ArtifactPredictor:
+    """The files of a device, executed by its simulator."""
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+    encoding: Encoding
+    decode: Decoder
+    model: Any
+
+    def detect(self, image: Image) -> Detections:
+        """Resize and colour order as on the host, the rest in whole numbers as on the device."""
+        return self.decode(np.asarray(self.model.predict(self.encoding.ordered(image)), np.float32))
+
+
+@dataclass(slots=True)
+class TorchPredictor:
+    """A trained network in torch; `network` gives the head's values from encoded inputs."""
+
+    name: str
+    kind: str
+    classes: tuple[str, ...]
+    encoding: Encoding
+    head: Any
+    network: Any
+    device: str = "cpu"
+
+    def detect(self, image: Image) -> Detections:
+        import torch
+
+        data = torch.from_numpy(self.encoding.bytes_of(image)[None]).to(self.device)
+        with torch.no_grad():
+            outputs = self.network.head_values(self.network.model(self.encoding.tensor(data)))
+        found: Detections = self.head.decode(outputs)[0]
+        return found
+
+
+def open_predictor(path: Path, device: str = "cpu") -> Predictor:
+    """From an artifacts folder, or a `.safetensors` checkpoint inside a build folder. Raises DetrtError with what
+    is missing or wrong.
+    """
+    if path.is_dir():
+        return open_artifacts(path)
+    if path.suffix == ".safetensors":
+        return open_checkpoint(path, device)
+    if not path.exists():
+        raise DetrtError("there is no such artifacts folder or checkpoint", path, "export first: detc export")
+    raise DetrtError("neither an artifacts folder nor a .safetensors checkpoint", path)
+
+
+def open_artifacts(folder: Path) -> ArtifactPredictor:
+    """An exported detector; checks every file of it. Raises DetrtError."""
+    manifest = _json(folder / MANIFEST, "export first: detc export")
+    target = manifest.get("target") if isinstance(manifest, dict) else None
+    if target not in BACKENDS:
+        raise DetrtError(
+            f"the artifacts are for target {target!r}", folder / MANIFEST, f"known: {', '.join(sorted(BACKENDS))}"
+        )
+    model = backend(target).load_artifacts(folder)
+    encoding = Encoding(model.size, model.size, model.order, "u5")
+    return ArtifactPredictor(
+        model.name, f"{target} artifacts", tuple(model.classes), encoding, build_decoder(model.head), model
+    )
+
+
+def open_checkpoint(path: Path, device: str = "cpu") -> TorchPredictor:
+    """A checkpoint of a run, with the lock and the model.py of the build folder it lies in. Raises DetrtError."""
+    from detrt.heads import build_head
+    from detrt.lock import read_lock
+    from detrt.train.finding import load_trained
+    from detrt.train.precision import exact_float32
+
+    folder = build_folder(path)
+    lock = read_lock(folder / LOCK)
+    trained = load_trained(model_classes(folder, lock), lock, path)
+    described = lock.model_named(trained.stage.model)
+    if not described.heads:
+        raise DetrtError(f"the model `{described.name}` has no head: nothing to detect with", folder / LOCK)
+    exact_float32(trained.stage.quantize.any())
+    head = build_head(described.heads[0].model_dump(mode="json"))
+    names = described.classes() or _data_classes(lock, trained.stage.data, folder)
+    trained.network.model.to(device)
+    encoding = Encoding.of(described.input.model_dump(mode="json"))
+    kind = f"checkpoint of stage {trained.stage.name}"
+    return TorchPredictor(described.name, kind, head.class_names(names), encoding, head, trained.network, device)
+
+
+def build_folder(path: Path) -> Path:
+    """The folder above `path` that holds a lock and its model.py. Raises DetrtError if there is none."""
+    for folder in path.resolve().parents:
+        if (folder / LOCK).is_file() and (folder / "model.py").is_file():
+            return folder
+    raise DetrtError(
+        f"no {LOCK} with a model.py above this checkpoint", path, "leave the checkpoint in its build folder"
+    )
+
+
+def model_classes(folder: Path, lock: Lock) -> dict[str, type[nn.Module]]:
+    """The generated classes of a build folder by model name; runs its model.py, as train.py does. Raises DetrtError."""
+    path = folder / "model.py"
+    spec = importlib.util.spec_from_file_location("detrt_build_model", path)
+    if spec is None or spec.loader is None:
+        raise DetrtError("cannot be loaded", path)
+    module = importlib.util.module_from_spec(spec)
+    try:
+        spec.loader.exec_module(module)
+    except (SyntaxError, ImportError, NameError, AttributeError) as error:
+        raise DetrtError(f"cannot be loaded: {error}", path, "build again, or undo the edit of model.py") from error
+    names = {lock.model.name: lock.model.class_name} | {name: model.class_name for name, model in lock.models.items()}
+    return {name: getattr(module, kind) for name, kind in names.items() if hasattr(module, kind)}
+
+
+def _data_classes(lock: Lock, name: str, folder: Path) -> Sequence[str]:
+    """Names from the data block; numbers where only the data's files know them."""
+    data = lock.data.get(name)
+    if data is not None and data.classes:
+        return data.classes
+    count = int(lock.model.heads[0].options.get("classes", 0))
+    return [f"class {number}" for number in range(count)]
+
+
+def _json(path: Path, remedy: str) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DetrtError("is not there", path, remedy) from error
+    except (OSError, ValueError) as error:
+        raise DetrtError(f"cannot be read: {error}", path, remedy) from error
