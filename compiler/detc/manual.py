@@ -1,30 +1,18 @@
-"""All rules of detc by their code: the texts from which findings, `detc explain` and the manual are made."""
+"""The manual: all rules of detc by their code, each a page made of the texts that findings are made of."""
 
 from __future__ import annotations
 
-import pkgutil
 import textwrap
-from importlib import import_module
 
 import detc
 from detc.diagnostics import Rule
+from detc.diagnostics.rules import collect, modules_of
 from detc.report.ansi import Terminal
-
-_NO_RULES = ("detc.commands.", "detc.cli", "detc.specs", "detc.syntax._tables")
-_PROGRAMS = "__main__"
 
 
 def rules() -> dict[str, Rule]:
     """Every Rule that some module of detc holds, sorted by code. Imports the whole compiler, but nothing that it loads lazily."""
-    found: dict[str, Rule] = {}
-    for info in pkgutil.walk_packages(detc.__path__, "detc."):
-        if info.name.startswith(_NO_RULES) and info.name != "detc.commands.loading" or info.name.endswith(_PROGRAMS):
-            continue
-        for value in vars(import_module(info.name)).values():
-            for rule in value if isinstance(value, tuple) else (value,):
-                if isinstance(rule, Rule):
-                    found[rule.code] = rule
-    return dict(sorted(found.items()))
+    return collect(modules_of(detc))
 
 
 def page(rule: Rule, terminal: Terminal) -> str:

@@ -206,10 +206,23 @@ class Mapper:
         majors: list[Major] = []
         while state is not None and state.major is not None:
             major = state.major
-            reason = self.cut_reason(major.first) or "it fits better apart"
+            reason = self.cut_reason(major.first) or self._chosen_cut(
+                state.before.major if state.before else None, major
+            )
             majors.append(Major(major.first, major.stop, major.input_channels, major.width, reason))
             state = state.before
         return majors[::-1]
+
+    def _chosen_cut(self, before: Major | None, major: Major) -> str:
+        """Why the search cut where no rule forced it to."""
+        joined = major.count + (before.count if before else 0)
+        if joined > self.longest:
+            return f"{joined} sublayers are more than {self.longest}"
+        if before and self.breaches(
+            Major(before.first, major.stop, before.input_channels, self.width(before.first, major.stop))
+        ):
+            return "together they would break a rule"
+        return "apart they take less weight memory"
 
 
 def map_layers(layers: list[Sublayer], facts: Facts) -> tuple[Mapper, list[Major]]:

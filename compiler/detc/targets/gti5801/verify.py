@@ -88,23 +88,22 @@ def _limits(plan: dict[str, Any], target: Target) -> Iterator[str]:
 
 
 def _memory(plan: dict[str, Any], target: Target) -> Iterator[str]:
-    """Paints each map into a fresh memory: input first, then the output into what is left. Both must find room."""
+    """Paints each map into a fresh memory, tile by tile: the input first, then the output into what is left."""
     section = target.root.find("memory", "activations")
     if section is None:
         return
     value = {name: fact.value for name, fact in section.facts.items()}
-    units = math.floor(value["size"] / value["unit"])
+    room = math.floor(value["size"] / value["tile_bytes"])
 
     def needed(channels: int, size: int) -> int:
-        tiles = (size / value["tile"]) ** 2 * (4 * math.ceil(channels / 4))
-        return math.ceil(tiles * value["tile_bytes"] / value["unit"])
+        return math.ceil((size / value["tile"]) ** 2 * (4 * math.ceil(channels / 4)))
 
     for major in plan["majors"]:
         for index, sublayer in enumerate(major["sublayers"]):
             pooled = major["pool"] and index == len(major["sublayers"]) - 1
             stored = major["image_size"] // (2 if pooled else 1)
-            memory = bytearray(units)
+            memory = bytearray(room)
             read, written = needed(sublayer["padded_in"], major["image_size"]), needed(sublayer["padded_out"], stored)
             memory[:read] = b"\xa5" * read
-            if len(memory) > units or memory.count(0) < written:
-                yield f"{sublayer['conv']} reads {read} and writes {written} of {units} units of activation memory"
+            if len(memory) > room or memory.count(0) < written:
+                yield f"{sublayer['conv']} reads {read} and writes {written} of {room} tiles of activation memory"
