@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, field_validator
 
 from detrt.errors import DetrtError
 
@@ -166,10 +166,17 @@ class Calibrate(Part):
 
 
 class Gate(Part):
+    """`condition` is an EXPR of the lock; its form is checked here, what it asks for is judged after a stage."""
+
     text: str
     condition: dict[str, Any]
     message: str = ""
     verdict: str = "unjudged"
+
+    @field_validator("condition")
+    @classmethod
+    def _well_formed(cls, condition: dict[str, Any]) -> dict[str, Any]:
+        return _checked_condition(condition)
 
 
 class Stage(Part):
@@ -244,6 +251,28 @@ class Lock(Part):
         """Identity of a model: its nodes, input, outputs and the structure of its heads."""
         model = self.model_named(name).model_dump(mode="json", by_alias=True)
         return hashlib.sha256(json.dumps(_without_spans(model), sort_keys=True).encode()).hexdigest()
+
+
+def _checked_condition(expr: Any, depth: int = 0) -> Any:
+    """`expr`, if it is an EXPR. Raises ValueError, which pydantic puts beside the key."""
+    if not isinstance(expr, dict) or depth > 50:
+        raise ValueError("expected an expression" if depth <= 50 else "nested too deeply")
+    match expr:
+        case {"value": bool() | int() | float() | str() | None, **rest} if set(rest) <= {"unit"}:
+            parts: list[Any] = []
+        case {"name": str(), **rest} if not rest:
+            parts = []
+        case {"call": str(), "args": list(args), "kwargs": dict(kwargs), **rest} if not rest:
+            parts = [*args, *kwargs.values()]
+        case {"op": "not" | "neg", "operand": operand, **rest} if not rest:
+            parts = [operand]
+        case {"op": str(), "left": left, "right": right, **rest} if not rest:
+            parts = [left, right]
+        case _:
+            raise ValueError(f"no expression has the keys {', '.join(sorted(map(str, expr))) or 'of nothing'}")
+    for part in parts:
+        _checked_condition(part, depth + 1)
+    return expr
 
 
 def read_lock(path: Path) -> Lock:

@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,8 @@ from detrt.errors import DetrtError
 
 FORMAT = "detrt-checkpoint-1"
 _ZEROS = "0" * 64
-_SEAL = re.compile(rb'"sha256":"([0-9a-f]{64})"')
+_SEAL = re.compile(rb'"detrt":"' + FORMAT.encode() + rb" ([0-9a-f]{64}) ")
+"""The one entry of the metadata: format, checksum, state. One, because safetensors writes entries in no fixed order."""
 
 
 class CheckpointError(DetrtError):
@@ -40,6 +41,12 @@ class Checkpoint:
 
     tensors: dict[str, Tensor]
     state: dict[str, Any]
+
+    def require(self, keys: Iterable[str], path: Path) -> None:
+        """Raises CheckpointError if the state lacks one of `keys`."""
+        missing = sorted(set(keys) - set(self.state)) if isinstance(self.state, dict) else ["a state"]
+        if missing:
+            raise CheckpointError(f"the checkpoint has no {', '.join(missing)}: it is not of this kind", path)
 
     def group(self, prefix: str) -> dict[str, Tensor]:
         """The tensors named `prefix/...`, under the rest of their names."""
@@ -108,8 +115,7 @@ def encode(tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> bytes:
         # safetensors refuses memory shared between names (a layer used twice), so each name gets its own copy.
         plain[name] = value.clone() if value.data_ptr() in seen and value.numel() else value
         seen.add(value.data_ptr())
-    metadata = {"format": FORMAT, "sha256": _ZEROS, "state": json.dumps(state, sort_keys=True)}
-    content = safetensors.torch.save(plain, metadata)
+    content = safetensors.torch.save(plain, {"detrt": f"{FORMAT} {_ZEROS} {json.dumps(state, sort_keys=True)}"})
     digest = hashlib.sha256(content).hexdigest()
     start, end = _seal(content)
     return content[:start] + digest.encode() + content[end:]
@@ -122,12 +128,12 @@ def decode(content: bytes, path: Path) -> Checkpoint:
         content[start:end].decode()
     ):
         raise CheckpointError("the checkpoint is damaged: its sha256 does not match its content", path)
-    header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
-    if header["__metadata__"].get("format") != FORMAT:
-        raise CheckpointError(
-            f"the checkpoint has format {header['__metadata__'].get('format')!r}, not {FORMAT!r}", path
-        )
-    return Checkpoint(safetensors.torch.load(content), json.loads(header["__metadata__"]["state"]))
+    try:
+        header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
+        state = json.loads(header["__metadata__"]["detrt"].split(" ", 2)[2])
+        return Checkpoint(safetensors.torch.load(content), state)
+    except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise CheckpointError(f"the checkpoint is malformed ({error})", path) from None
 
 
 def _seal(content: bytes, path: Path = Path()) -> tuple[int, int]:

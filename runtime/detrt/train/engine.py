@@ -16,7 +16,7 @@ from torch import Tensor
 
 from detrt.devices import backend as device_package
 from detrt.errors import DetrtError
-from detrt.lock import Lock, Stage, earlier_stages, read_lock
+from detrt.lock import Lock, Stage, Start, earlier_stages, read_lock
 from detrt.train.calibration import calibrate
 from detrt.train.checkpoint import CheckpointError, check_fits, differing_keys, read_newest, shortened
 from detrt.train.contracts import Task
@@ -31,7 +31,7 @@ from detrt.train.precision import exact_float32, repeatable
 from detrt.train.progress import Progress, duration
 from detrt.train.result import table, write_result
 from detrt.train.roots import data_bases
-from detrt.train.stages import TrainingStage
+from detrt.train.stages import RESUMABLE, TrainingStage
 from detrt.train.trackers import Scene, Trackers
 from detrt.train.validation import validate
 
@@ -87,8 +87,8 @@ class Run:
         self.tasks: dict[tuple[str, str], Task] = {}
         self.workers = options.workers if options.workers is not None else _workers(processes)
         out = options.out if options.out is not None else lock_path.parent / "runs"
-        going_on = options.resume or bool(options.stages and (options.name or _any_run(out)))
-        path = processes.share(choose_run(out, options.name, going_on) if processes.first else None)
+        path = choose_run(out, options.name, options.resume, bool(options.stages)) if processes.first else None
+        path = processes.share(path)
         self.folder = RunFolder(path, lock)
         self.backend = device_package(lock.target.name) if lock.target is not None else None
         self.results: dict[str, StageResult] = {}
@@ -124,7 +124,7 @@ class Run:
         done = self.folder.result(stage.id)
         anew = bool(self.options.stages) and chosen and not self.options.resume
         if done is not None and not anew:
-            self._require_same(stage, done.identity, self.folder.stage(stage.id) / "stage.json")
+            self._require_same(stage, done.identity, self.folder.stage(stage.id) / "stage.json", settings=chosen)
             self._remember(done)
             if chosen:
                 self.progress.note(f"{stage.name}: done before ({done.ended})")
@@ -208,10 +208,15 @@ class Run:
             "stage": settings,
         }
 
-    def _require_same(self, stage: Stage, saved: dict[str, Any], path: Path) -> None:
+    def _require_same(self, stage: Stage, saved: dict[str, Any], path: Path, settings: bool = True) -> None:
+        """Raises CheckpointError, with the keys that differ, if a result is of another spec; or, with `settings`,
+        was made otherwise.
+        """
         self._task(stage)
         present = self._identity(stage)
-        if stage.seed is None:  # a drawn seed belongs to the run, not to the spec
+        if not settings:
+            saved, present = {**saved, "stage": None}, {**present, "stage": None}
+        elif stage.seed is None:  # a drawn seed belongs to the run, not to the spec
             present["stage"]["seed"] = saved.get("stage", {}).get("seed")
         lines = differing_keys(saved, present)
         if lines:
@@ -225,16 +230,18 @@ class Run:
         source = stage.quantize.activations
         return self.results[source.stage].caps if source is not None else None
 
+    def _weights_of(self, start: Start) -> Path:
+        """The checkpoint of another stage's weights; a calibration has those that it began with."""
+        stage = self.lock.stage_with_id(start.stage)
+        if stage.kind == "calibrate" and stage.start is not None:
+            return self._weights_of(stage.start)
+        return self.folder.best(stage.id) if start.which == "best" else self.folder.last(stage.id)
+
     def _new_model(self, stage: Stage) -> torch.nn.Module:
         """The model with the weights that a stage begins with."""
         model = make_model(self.model, self.lock, stage.model)
         if stage.start is not None:
-            start = self.results[stage.start.stage]
-            path = (
-                self.folder.best(start.id)
-                if stage.start.which == "best" or start.kind == "calibrate"
-                else self.folder.last(start.id)
-            )
+            path = self._weights_of(stage.start)
             load_weights(model, path, stage.load)
             return model
         initialise(model, self.lock.model_named(stage.model), stage.init, self._pictures(stage)(stage.batch))
@@ -250,6 +257,7 @@ class Run:
         exact_float32(stage.quantize.any())
         repeatable(stage.seed is not None)
         if checkpoint is not None:
+            checkpoint.require(RESUMABLE, self.folder.last(stage.id))
             self._require_same(stage, checkpoint.state["identity"], self.folder.last(stage.id))
             seed = int(checkpoint.state["seed"])
             model = make_model(self.model, self.lock, stage.model)
@@ -414,10 +422,6 @@ def _detection_task(lock: Lock, stage: Stage, bases: Sequence[Path], processes: 
     from detrt.train.task import DetectionTask
 
     return DetectionTask(lock, stage.model, stage.data, bases, processes.device)
-
-
-def _any_run(out: Path) -> bool:
-    return out.is_dir() and any(path.is_dir() for path in out.iterdir())
 
 
 def _workers(processes: Processes) -> int:

@@ -71,17 +71,18 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         )
     if scores is None or not processes.first:
         return 0
+    # The loss is left out: its moving normaliser is the training's.
+    figures = {name: value for name, value in scores.metrics.items() if name.startswith("map")}
     print(f"{path}  stage {stage.id}, epoch {trained.state.get('epoch')}, {split} split, {stage.score} rules")
-    for name, value in scores.metrics.items():
-        if name.startswith("map"):
-            print(f"  {name:<24} {value:.4f}")
+    for name, value in figures.items():
+        print(f"  {name:<24} {value:.4f}")
     if found.json is not None:
         content = {
             "checkpoint": str(path),
             "stage": stage.id,
             "split": split,
             "score": stage.score,
-            "figures": scores.metrics,
+            "figures": figures,
         }
         write_text(found.json, json.dumps(content, indent=2, sort_keys=True) + "\n")
     return 0

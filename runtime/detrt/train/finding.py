@@ -49,7 +49,7 @@ def find_checkpoint(
     if found.checkpoint is not None:
         return Path(found.checkpoint)
     runs = found.runs if found.runs is not None else lock_path.parent / "runs"
-    folder = RunFolder(choose_run(runs, found.name, go_on=True), lock)
+    folder = RunFolder(choose_run(runs, found.name, resume=True), lock)
     stages = [stage for stage in (wanted if wanted is not None else lock.stages) if stage.kind == "train"]
     if found.stage is not None:
         stages = [stage for stage in stages if found.stage in (stage.name, stage.id)]

@@ -87,26 +87,25 @@ class RunFolder:
         return new
 
 
-def choose_run(out: Path, name: str | None, go_on: bool) -> Path:
-    """The folder of the run: the named one, else the latest to go on with, else the next free number.
+def choose_run(out: Path, name: str | None, resume: bool, part: bool = False) -> Path:
+    """The folder of the run: the named one, else with `resume` the latest, else the next free number.
 
-    Raises DetrtError if there is nothing to go on with, or if a new run would write over an old one.
+    With `part`, for single stages, an old run may be gone on with but need not be there. Raises DetrtError if there is
+    nothing to resume, or if a new run would write over an old one.
     """
+    runs = _runs(out)
     if name is not None:
         path = out / name
-        if path.is_dir() and any(path.iterdir()) and not go_on:
+        if resume and name not in runs:
+            raise DetrtError("there is no such run to go on with", path, f"runs found: {', '.join(runs) or 'none'}")
+        if name in runs and any(path.iterdir()) and not (resume or part):
             raise DetrtError(
                 "there is a run of this name", path, "go on with it with --resume, or choose another --name"
             )
-        if go_on and not path.is_dir():
-            raise DetrtError(
-                "there is no such run to go on with", path, f"runs found: {', '.join(_runs(out)) or 'none'}"
-            )
         return path
-    runs = _runs(out)
-    if go_on:
-        if not runs:
-            raise DetrtError("there is no run to go on with", out)
+    if resume and not runs:
+        raise DetrtError("there is no run to go on with", out, "train first")
+    if runs and (resume or part):
         return out / max(runs, key=lambda run: (out / run).stat().st_mtime_ns)
     return out / str(1 + max((int(run) for run in runs if run.isdigit()), default=0))
 

@@ -31,7 +31,7 @@ _COMPARISONS: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-_FUNCTIONS: dict[str, Callable[..., float]] = {"min": min, "max": max, "abs": abs}
+_FUNCTIONS: dict[str, Callable[[list[float]], float]] = {"min": min, "max": max, "abs": lambda numbers: abs(numbers[0])}
 
 
 class Unjudged(Exception):
@@ -179,7 +179,7 @@ class _Interpreter:
             return Drop(before[metric], self.metric(metric))
         if name in _FUNCTIONS and args:
             numbers = [self.quantity(arg).value for arg in args]
-            return Quantity(_FUNCTIONS[name](*numbers) if name == "abs" else _FUNCTIONS[name](numbers))
+            return Quantity(_FUNCTIONS[name](numbers))
         raise Unjudged(f"`{name}` is not understood")
 
 

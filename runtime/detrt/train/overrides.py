@@ -68,21 +68,30 @@ def _write_train(raw: dict[str, Any], lock: Lock, name: str, parts: list[str], v
     keys = parts[2:] if chosen else parts[1:]
     if not keys:
         raise DetrtError(f"--set {name}: which value of the stage?", remedy=f"for example {name}.lr")
-    if not chosen and keys[0] not in Stage.model_fields and keys[0] not in _SHORT:
-        raise _unknown(name, keys[0], [*(stage.name for stage in block), *Stage.model_fields, *_SHORT])
     if keys[0] in _FIXED:
         raise _changes_the_model(lock, name, value)
-    ids = {stage.id for stage in chosen or block}
-    for entry in raw["stages"]:
-        if entry["id"] in ids:
-            defaults = lock.stage_with_id(entry["id"]).model_dump(mode="json", by_alias=True)
-            for key, default in defaults.items():
-                entry.setdefault(key, default)
-            _write_key(entry, name, _SHORT.get(keys[0], [keys[0]]) + keys[1:], value)
+    known = {*Stage.model_fields, *_SHORT, *(key for stage in block for key in stage.loss)} - _FIXED
+    if keys[0] not in known:
+        raise _unknown(name, keys[0], known if chosen else {*known, *(stage.name for stage in block)})
+    for stage in chosen or block:
+        entry = next(entry for entry in raw["stages"] if entry["id"] == stage.id)
+        for key, default in lock.raw_stage(stage.id).items():
+            entry.setdefault(key, default)
+        _write_key(entry, name, _full_path(keys, stage, value), value)
 
 
-_SHORT = {"lr": ["optimizer", "lr"]}
-"""`lr` sets the optimiser's rate, as in a spec."""
+_SHORT = {"lr": ["optimizer", "lr"], "for_epochs": ["freeze", "epochs"]}
+_SCALAR = {"early_stop": "patience", "rescale": "images"}
+"""Parts of one number, which a spec writes as that number."""
+
+
+def _full_path(keys: list[str], stage: Stage, value: Any) -> list[str]:
+    """Where the lock keeps what a spec calls `keys`: `lr` is the optimiser's, `noobj` one of the loss."""
+    if len(keys) == 1 and keys[0] in _SCALAR and isinstance(value, int | float):
+        return [keys[0], _SCALAR[keys[0]]]
+    if keys[0] in stage.loss and keys[0] not in Stage.model_fields:
+        return ["loss", *keys]
+    return _SHORT.get(keys[0], [keys[0]]) + keys[1:]
 
 
 def _write_key(block: Any, name: str, keys: list[str], value: Any) -> None:

@@ -30,6 +30,9 @@ from detrt.train.schedule import learning_rate
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
 
+RESUMABLE = ("identity", "seed", "standing", "ema_steps", "scaler", "world", "random")
+"""What the state of a checkpoint that can be gone on from has."""
+
 
 @dataclass(slots=True)
 class Standing:
@@ -160,8 +163,8 @@ class TrainingStage:
             outputs = self.forward(inputs)
         targets = batch.targets.to(self.device, non_blocking=True)
         found = self.head.loss(self.network.head_values(outputs), targets, self.processes.sum)
-        self.terms = tuple(found)
-        terms = torch.stack(list(found.values()))
+        self.terms = tuple(sorted(found))
+        terms = torch.stack([found[name] for name in self.terms])
         # DistributedDataParallel averages gradients over processes; the loss is a sum over all of them.
         loss = terms.sum() * self.processes.world
         self.optimizer.zero_grad(set_to_none=True)
