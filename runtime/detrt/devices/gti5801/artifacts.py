@@ -101,7 +101,7 @@ class ArtifactModel:
     """A detector as it is on the device: whole-number arithmetic of its chip.dat, then the scale of its output.
 
     `order` is how pictures must be laid out (bgr or ycrcb), `size` their side in pixels; `head` has `kind` and `options` as in
-    the lock, `classes` the class names, `scale` the value of one output step, `channels` what the head reads of the chip's output.
+    the lock, `classes` the class names, `scale` the value of one output step, `channels` how many outputs the head reads.
     """
 
     name: str

@@ -5,6 +5,7 @@ They keep the parameter names of the modules they replace, so a checkpoint fits 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -27,6 +28,20 @@ class _StraightThrough(torch.autograd.Function):
         return grads[0], None
 
 
+PIECE = 1 << 18
+"""Elements that a chain of elementwise steps works on at a time on a CPU, so that they stay in its cache."""
+
+
+def _pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors, alike in shape and layout, cut into the same flat views; whole where that cannot be, or on a GPU."""
+    order = (0, 2, 3, 1) if tensors[0].dim() == 4 else ()
+    flat = [t if t.is_contiguous() or not order else t.permute(order) for t in tensors]
+    if tensors[0].device.type != "cpu" or not all(t.is_contiguous() for t in flat) or len({t.stride() for t in flat}) > 1:
+        yield tensors
+        return
+    yield from zip(*(t.view(-1).split(PIECE) for t in flat), strict=True)
+
+
 class _QuantizedRelu(torch.autograd.Function):
     """Gradient 1 inside (0, cap), 0 outside, 1/2 on the two ends: that of (|x| - |x - cap| + cap) / 2."""
 
@@ -34,7 +49,9 @@ class _QuantizedRelu(torch.autograd.Function):
     def forward(ctx: Any, x: Tensor, cap: float, levels: int) -> Tensor:
         ctx.save_for_backward(x)
         ctx.cap = cap
-        result: Tensor = quantize_relu(x, cap, levels)
+        result = torch.empty_like(x)
+        for source, target in _pieces(x, result):
+            target.copy_(quantize_relu(source, cap, levels))
         return result
 
     @staticmethod
@@ -42,10 +59,12 @@ class _QuantizedRelu(torch.autograd.Function):
         (x,) = ctx.saved_tensors
         cap = torch.tensor(ctx.cap, dtype=torch.float32)
         above = float(torch.nextafter(cap, torch.tensor(torch.inf)))
-        inside = torch.ops.aten.hardtanh_backward(grads[0], x, 0.0, float(cap))
-        inside += torch.ops.aten.hardtanh_backward(grads[0], x, -1e-37, above)
-        inside *= 0.5
-        return inside, None, None
+        result = torch.empty_like(x)
+        for grad, source, target in _pieces(grads[0], x, result):
+            inside = torch.ops.aten.hardtanh_backward(grad, source, 0.0, float(cap))
+            inside += torch.ops.aten.hardtanh_backward(grad, source, -1e-37, above)
+            torch.mul(inside, 0.5, out=target)
+        return result, None, None
 
 
 class QuantReLU(nn.Module):
