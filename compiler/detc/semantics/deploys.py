@@ -67,6 +67,7 @@ def read(items: Sequence[tree.Block], scope: Environment) -> None:
     context = scope.context
     program = context.program
     at = Reader(scope, RULES_OF_KEYS, context.sources, context.findings, context.overrides)
+    targets.resolve_declared(context)
     read: list[tuple[Deploy, Target]] = []
     seen: dict[str, Span] = {}
     for block in items:

@@ -121,7 +121,7 @@ class Body:
                 name = ".".join(n.id for n in item.path)
                 self._fact(section, name, item.op, item.value, item, here, at, inherited, seen, _message(item))
             elif isinstance(item, tree.Bound) and item.kind is not None and item.kind.id == "limit":
-                limits = self._inner(section, LIMITS, "", item.span, here)
+                limits = self._inner(section, LIMITS, "", item.span, Origin())
                 name = ".".join(n.id for n in item.path)
                 self._fact(limits, name, item.op, item.value, item, here, at, inherited, seen, _message(item), "limit ")
             elif isinstance(item, tree.Named) and isinstance(item.value, tree.Constant) and item.value.value is None:
@@ -200,6 +200,9 @@ class Body:
         value, dimension = value
         sourced = bool(origin.source) and not origin.placeholder
         source = origin.source if sourced else ""
+        older = section.facts.get(name)
+        if not message and older is not None and older.op == op:
+            message = older.message
         section.facts[name] = Fact(name, op, value, item.span, source, not sourced, message, dimension)
 
     def _remove(self, item: tree.Named, section: Section, at: Reader) -> None:

@@ -1,4 +1,4 @@
-"""`require EXPR else "..."`: a condition as plain data, judged as soon as its metrics are known and never called passed before."""
+"""`require EXPR else "..."`: a condition as plain data, judged once its metrics are known and never called passed before."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ FAILED = Rule(
     "error",
     """the spec requires `{text}`, and {actual}
 
-    A `require` line states what must hold. Those about the graph, a parameter or a target's metric are judged by `detc check`.""",
+    A `require` line states what must hold. Those about the graph, a parameter or a metric of the
+    target are judged by `detc check`.""",
     help="{message}",
 )
 UNJUDGED = Rule(

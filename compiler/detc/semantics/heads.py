@@ -146,7 +146,7 @@ def _channels(
                     names="boxes and classes",
                     label=f"{type.channels} channels",
                     related=where,
-                )  # fmt: skip
+                )
             )
     return found
 

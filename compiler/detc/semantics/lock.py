@@ -190,7 +190,7 @@ def _fact_value(value: Any) -> Any:
 
 
 def _portable(value: Any, program: Program) -> Any:
-    """The value with the files of all spans relative to the spec's folder, so that a build does not depend on where it is made."""
+    """The value with the files of all spans relative to the spec's folder: a build does not depend on where it is made."""
     if isinstance(value, dict):
         if value.keys() == _SPAN_KEYS:
             return {**value, "file": _relative(value["file"], program)}

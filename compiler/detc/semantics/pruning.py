@@ -1,7 +1,7 @@
 """Channel pruning as a function of graphs: every conv keeps a share of its channels, and whatever is tied to it follows.
 
-Channels are tied where tensors are added or multiplied, and through depthwise convolutions. What leaves the model, what is named in
-`keep`, and what a reshape has given a fixed form keep their width, and so does all that is tied to them.
+Channels are tied where tensors are added or multiplied, and through depthwise convolutions. What leaves the model, what is
+named in `keep`, and what a reshape has given a fixed form keep their width, and so does all that is tied to them.
 """
 
 from __future__ import annotations

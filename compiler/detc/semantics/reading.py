@@ -1,4 +1,4 @@
-"""Reading the keys of a section against its schema: every mistake becomes a finding, every value keeps its place and its origin."""
+"""Reading the keys of a section against its schema: a mistake becomes a finding, a value keeps its place and its origin."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Reader:
                 self.unknown_key(at, key, schema.names)
                 given[key] = Setting(key, MISSING, "spec", at)
                 continue
-            given[key] = self._read(known.kind, expr, key, f"{path}.{key}", at)
+            given[key] = Setting(key, known.kind.read(expr, self, key), "spec", expr.span)
         for key, override in self.overrides.under(path, schema.names):
             known = schema.key(key)
             if known is not None:
@@ -183,7 +183,8 @@ class Reader:
         pairs: list[tuple[str, tree.Expr, tree.Node]] = []
         for index, arg in enumerate(args):
             if index >= len(schema.keys):
-                self.report(self.rules.unknown_key(arg.span, what=schema.what, key=self.text(arg), remedy=f"it takes {len(schema.keys)} at most"))  # fmt: skip
+                remedy = f"it takes {len(schema.keys)} at most"
+                self.report(self.rules.unknown_key(arg.span, what=schema.what, key=self.text(arg), remedy=remedy))
                 good = False
             else:
                 pairs.append((schema.keys[index].name, arg, arg))
@@ -209,21 +210,17 @@ class Reader:
             values[key.name] = key.default
         return {**schema.fixed, **values} if good else MISSING
 
-    def _read(self, kind: Any, expr: tree.Expr, key: str, path: str, span: Span) -> Setting:
-        value = kind.read(expr, self, key)
-        return Setting(key, value, "spec", span)
-
     def _assignments(
         self, items: Sequence[tree.AnyItem], schema: Schema, special: Callable[[tree.AnyItem], bool], prefix: str = ""
     ) -> Iterable[tuple[str, tree.Expr, Span]]:
-        """(dotted key, expression, span of the whole line) of every item that sets a key, `if` blocks decided."""
+        """(dotted key, expression, span of the key) of every item that sets a key, `if` blocks decided."""
         for item in items:
             if not prefix and special(item):
                 continue
             if isinstance(item, tree.Assign):
-                yield prefix + ".".join(name.id for name in item.path), item.value, item.span
+                yield prefix + ".".join(name.id for name in item.path), item.value, _key_span(item)
             elif isinstance(item, tree.Named):
-                yield f"{prefix}{item.kind.id}.{item.name.id}", item.value, item.span
+                yield f"{prefix}{item.kind.id}.{item.name.id}", item.value, _key_span(item)
             elif isinstance(item, tree.If):
                 verdict = self.value(item.condition)
                 if isinstance(verdict, bool):
@@ -240,7 +237,7 @@ class Reader:
                 yield from self._assignments(item.items, schema, special, f"{prefix}{item.kind.id}.")
             else:
                 name = _item_name(item)
-                self.unknown_key(item.span, name, {key.split(".")[0] for key in schema.names} | set(schema.names))
+                self.unknown_key(_key_span(item), name, {key.split(".")[0] for key in schema.names} | set(schema.names))
 
 
 def did_you_mean(word: str, words: Sequence[str]) -> str:
@@ -249,7 +246,7 @@ def did_you_mean(word: str, words: Sequence[str]) -> str:
     if near:
         return f"did you mean `{near}`?"
     listed = sorted(words)
-    return "known: " + ", ".join(listed[:24]) + (" .." if len(listed) > 24 else "") if listed else ""
+    return "known: " + ", ".join(listed[:12]) + (" .." if len(listed) > 12 else "") if listed else ""
 
 
 def plain_value(value: Any) -> Any:
@@ -286,6 +283,17 @@ def source_text(source: Source, span: Span) -> str:
 def _groups(schema: Schema, prefix: str, block: tree.Block) -> bool:
     front = f"{prefix}{block.kind.id}."
     return any(name.startswith(front) for name in schema.names)
+
+
+def _key_span(item: tree.AnyItem) -> Span:
+    """The words of an item that name it."""
+    if isinstance(item, tree.Assign):
+        return item.path[0].span.to(item.path[-1].span)
+    if isinstance(item, (tree.Named, tree.Typed)):
+        return item.kind.span.to(item.name.span)
+    if isinstance(item, tree.Block):
+        return item.kind.span.to(item.label.span) if item.label else item.kind.span
+    return item.span
 
 
 def _item_name(item: tree.AnyItem) -> str:

@@ -209,14 +209,14 @@ def _refer(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
             at.report(NO_CHECKPOINT(draft.place("start"), actual=start, fix=start))
             draft.good = False
         elif which not in ("best", "last") or stage not in names:
-            known = [f"{name}.{end}" for name in names for end in ("best", "last")]
+            known = [f"{name}.{end}" for name in _others(draft, names) for end in ("best", "last")]
             _unknown(draft, "start", start, known, at)
         else:
             draft.start = (names[stage], which)
     caps = draft.value("quantize.activations")
     if caps is not None:
         stage, _, which = caps.rpartition(".")
-        measuring = [name for name, id in names.items() if by_id[id].own.get("calibrate.caps")]
+        measuring = [name for name in _others(draft, names) if by_id[names[name]].own.get("calibrate.caps")]
         if which != "caps" or stage not in names:
             _unknown(
                 draft,
@@ -231,6 +231,11 @@ def _refer(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
             draft.good = False
         else:
             draft.caps = names[stage]
+
+
+def _others(draft: Draft, names: Mapping[str, str]) -> list[str]:
+    """How the other stages are called from here, each by its shortest name."""
+    return [name for name, id in names.items() if id != draft.id and not name.startswith(f"{draft.train}.")]
 
 
 def _unknown(draft: Draft, key: str, actual: str, known: Sequence[str], at: Reader, place: str = "") -> None:

@@ -13,9 +13,8 @@ from detc.semantics.overrides import Overrides
 from detc.semantics.params import read_param
 from detc.semantics.program import Section, Setting, Target
 from detc.semantics.reading import Reader, did_you_mean
-from detc.semantics.schema.kind import MISSING
 from detc.semantics.schema.rules import TARGET
-from detc.semantics.values import BROKEN, Value
+from detc.semantics.values import BROKEN, Symbol, Value
 from detc.syntax import tree
 
 if TYPE_CHECKING:
@@ -68,6 +67,7 @@ class TargetLibrary:
     """The `target` blocks that are known by now, and the targets resolved from them."""
 
     blocks: dict[str, tuple[tree.Block, Environment]] = field(default_factory=dict)
+    declared: list[tuple[str, Span]] = field(default_factory=list)
     loaded: set[str] = field(default_factory=set)
     resolved: dict[tuple[str, bool], Target | None] = field(default_factory=dict)
 
@@ -79,8 +79,8 @@ def library(context: Context) -> TargetLibrary:
     return context.targets
 
 
-def declare(item: tree.Block, scope: Environment) -> Target | None:
-    """A `target` block of the spec or of a file it uses: registered and resolved."""
+def declare(item: tree.Block, scope: Environment) -> Symbol | None:
+    """A `target` block of the spec or of a file it uses: registered; `resolve_declared` reads them once all are known."""
     context = scope.context
     at = Reader(scope, TARGET, context.sources, context.findings)
     name = _label(item)
@@ -93,7 +93,14 @@ def declare(item: tree.Block, scope: Environment) -> Target | None:
         at.report(DOUBLED(item.kind.span, actual=name, related=(Related(taken[0].kind.span, "the first"),)))
         return None
     known.blocks[name] = (item, scope)
-    return resolve(name, context, item.kind.span)
+    known.declared.append((name, item.kind.span))
+    return Symbol(name, item.kind.span)
+
+
+def resolve_declared(context: Context) -> None:
+    """Resolves every target that the spec declares, for the mistakes in those that nothing is put on."""
+    for name, span in library(context).declared:
+        resolve(name, context, span)
 
 
 def use(item: tree.Use, scope: Environment) -> Value:
@@ -130,6 +137,7 @@ def _resolve(name: str, context: Context, span: Span | None, chosen: bool) -> Ta
         if short in lineage:
             path = " -> ".join((*lineage, short))
             context.refuse(CIRCLE, place, actual=short, path=path)
+            library(context).resolved.update({(each, False): None for each in lineage})
             return None
         found = find(wanted, context)
         if found is None and short in BASES and line:
@@ -279,13 +287,6 @@ def names(context: Context) -> tuple[str, ...]:
     return tuple(sorted({*found, *library(context).blocks}))
 
 
-def of_value(value: Any) -> Target | None:
-    return value if isinstance(value, Target) else None
-
-
 def _label(block: tree.Block) -> str:
     label = block.label
     return "" if label is None else label.id if isinstance(label, tree.Name) else label.value
-
-
-__all__ = ["BUILTIN", "MISSING", "declare", "names", "resolve", "use"]

@@ -19,7 +19,7 @@ _WEIGHT = Number(low=0)
 
 @dataclass(frozen=True, slots=True)
 class HeadKind:
-    """`outputs`: how many tensors it reads; `channels`: what each must have, and how that is said; `loss`: keys `loss.*` of stages."""
+    """`outputs`: how many tensors it reads; `channels`: what each must have, `formula` how that is said; `loss`: stage keys."""
 
     schema: Schema
     loss: tuple[Key, ...]

@@ -51,7 +51,7 @@ class Number(Kind):
     def describe(self) -> str:
         what = "a whole number" if self.whole else "a number"
         what += f" of {self.unit}" if self.unit else ""
-        if self.low is not None and self.high is not None:
+        if self.low is not None and self.high is not None and self.high < 2**53:
             return f"{what} in {self.low:g} .. {self.high:g}"
         if self.low is not None and self.below is not None:
             return f"{what} from {self.low:g} to below {self.below:g}"

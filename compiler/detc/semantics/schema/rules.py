@@ -1,4 +1,4 @@
-"""The rules that every section shares: unknown, missing, doubled and ill-valued keys. The text is written once, the code tells the area."""
+"""The rules that every section shares: unknown, missing, doubled and ill-valued keys. One text, a code for each area."""
 
 from __future__ import annotations
 
@@ -55,7 +55,8 @@ def section_rules(prefix: str, area: str) -> SectionRules:
             "error",
             f"""`{{key}}` needs a unit: {{allowed}}
 
-            A bare number would leave open what it counts, so keys of {area} that measure something take a number with its unit.""",
+            A bare number would leave open what it counts, so keys of {area} that measure
+            something take a number with its unit.""",
             help="write `{fix}`",
         ),
         wrong_unit=Rule(
