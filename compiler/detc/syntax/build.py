@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
 from detc.diagnostics import Finding, Span
 from detc.syntax import mistakes, tree
 from detc.syntax.lexer import Tokens
+from detc.syntax.units import split_quantity
 
 MAX_DIGITS = 40
 
@@ -45,7 +46,7 @@ class Builder:
     def __init__(self, tokens: Tokens, findings: list[Finding]) -> None:
         self.tokens = tokens
         self.findings = findings
-        self.leaves = {
+        self.leaves: dict[str, Callable[[int], tree.Expr | Doc]] = {
             "NAME": self._name, "NUMBER": self._number, "HEX": self._hex, "QUANTITY": self._quantity,
             "DIMS": self._dims, "STRING": self._string, "DOC": self._doc,
             "TRUE": lambda i: tree.Constant(tokens.span(i), True),
@@ -76,9 +77,8 @@ class Builder:
 
     def _quantity(self, i: int) -> tree.Quantity:
         text = self.tokens.texts[i]
-        match = re.match(r"([0-9_.]+(?:[eE][+-]?[0-9]+)?)[ \t]*(.*)", text)
-        assert match is not None
-        return tree.Quantity(self.tokens.span(i), self._value(match[1], i), match[2], text)
+        number, unit = split_quantity(text)
+        return tree.Quantity(self.tokens.span(i), self._value(number, i), unit, f"{number} {unit}")
 
     def _value(self, text: str, i: int) -> int | float:
         problem = ""

@@ -265,6 +265,15 @@ DANGLING_DOC = Rule(
     "write `#` for a plain comment",
 )
 
+NOT_FORMATTED = Rule(
+    "SYN190",
+    "error",
+    """`{path}` was left alone: laying it out would have changed its meaning
+
+    The formatter reads its own output and compares. That it differs is a fault of detc, not of the spec.""",
+    "please report it with the file",
+)
+
 # ---- what stands where no token is ----------------------------------------------------------------------------------
 
 PATTERNS = (

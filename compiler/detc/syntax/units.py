@@ -5,6 +5,7 @@ Decimal and binary prefixes are told apart (1 kB = 1000 B, 1 KiB = 1024 B). `%` 
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
@@ -47,3 +48,11 @@ UNITS: dict[str, Unit] = {
     "%": Unit("relative", 0.01),
     **{name: Unit("absolute", 0.01) for name in ("point", "points")},
 }  # fmt: skip
+
+_QUANTITY = re.compile(r"([0-9_.]+(?:[eE][+-]?[0-9]+)?)[ \t]*(.*)")
+
+
+def split_quantity(text: str) -> tuple[str, str]:
+    """Number and unit of a quantity as written: `640KiB` is ("640", "KiB")."""
+    match = _QUANTITY.fullmatch(text)
+    return (match[1], match[2]) if match else (text, "")
