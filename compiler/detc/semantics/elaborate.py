@@ -8,7 +8,7 @@ Sections other than models are read by modules of their own, each through one fu
     targets.declare(item, scope) -> Target | None     `target mine extends gti5801 { .. }` in the spec or in a file it uses
     targets.use(item, scope) -> Value                 what `use targets.gti5801` binds, a Target
     derived.derive(item, scope) -> Model | None       `model small = prune(big, channels = 1 / 2)`
-    heads.read(item, scope, model, tensors) -> Head | None      a `head` block; see models.py
+    heads.read_head(block, on, reader, tensors, related) -> Head | None      a `head` block of a model
     stages.read(items, scope) -> None                 all `train` blocks, after everything above; fills program.stages
     deploys.read(items, scope) -> None                all `deploy` blocks and the `--target`; fills program.target and .deploys
     gates.declare(item, scope) -> None                `require` at the top of the spec; fills program.gates
@@ -19,19 +19,20 @@ None (or BROKEN) means that a finding is reported. A name is bound to what its f
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
-from detc.diagnostics import Span
+from detc.diagnostics import Source
 from detc.semantics import limits, rules
+from detc.semantics.bodies import block_name, define, hoist, set_defaults
 from detc.semantics.environment import Context, Environment, remedy
-from detc.semantics.evaluate import condition, elements, evaluate, spread
+from detc.semantics.loops import condition, elements, spread
 from detc.semantics.library import prelude
 from detc.semantics.modules import Modules, read_source
 from detc.semantics.overrides import parse_sets
 from detc.semantics.program import Program
-from detc.semantics.values import BROKEN, BlockFunction, Value
+from detc.semantics.values import BROKEN, Value
 from detc.syntax import tree
 from detc.syntax.parser import parse
 
@@ -64,7 +65,15 @@ def _elaborate(path: Path, context: Context) -> None:
         context.report(finding)
     context.modules = Modules(context, path)
     scope = Environment(context, prelude(context), root=True)
-    Walk(scope).file(file)
+    Walk(scope).file(file, lost_names(source) if findings else ())
+
+
+_DEFINITION = re.compile(r"\b(?:let|output|input|block|param|data|model|target|as)[ \t]+([A-Za-z_][A-Za-z0-9_]*)")
+
+
+def lost_names(source: Source) -> tuple[str, ...]:
+    """The names that a text seems to define: where a line does not parse, what it defines is broken rather than unknown."""
+    return tuple(dict.fromkeys(_DEFINITION.findall(source.text)))
 
 
 class Walk:
@@ -75,10 +84,14 @@ class Walk:
         self.context = scope.context
         self.trains: list[tree.Block] = []
         self.deploys: list[tree.Block] = []
-        self.gates: list[tree.Require] = []
+        self.gates: list[tuple[tree.Require, Environment]] = []
 
-    def file(self, file: tree.File) -> None:
+    def file(self, file: tree.File, lost: Iterable[str] = ()) -> None:
+        """All items; `lost` are names that lines with mistakes in their text may define."""
         hoist(file.items, self.scope)
+        for name in lost:
+            if name not in self.scope.names and name not in self.scope.later:
+                self.scope.bind(name, BROKEN, None)
         self.items(file.items)
         if not self.scope.root:
             return
@@ -86,14 +99,18 @@ class Walk:
 
         stages.read(self.trains, self.scope)
         deploys.read(self.deploys, self.scope)
-        for gate in self.gates:
-            gates.declare(gate, self.scope)
+        for gate, scope in self.gates:
+            gates.declare(gate, scope)
         overrides.finish(self.scope)
 
     def items(self, items: Sequence[tree.AnyItem]) -> None:
         for item in items:
             self.context.tick(item.span)
-            self.item(item)
+            self.context.enter(item.span)
+            try:
+                self.item(item)
+            finally:
+                self.context.depth -= 1
 
     def item(self, item: tree.AnyItem) -> None:
         if isinstance(item, tree.Use):
@@ -105,7 +122,7 @@ class Walk:
         elif isinstance(item, tree.For):
             self._for(item)
         elif isinstance(item, tree.Require):
-            self.gates.append(item)
+            self.gates.append((item, self.scope))
         elif isinstance(item, (tree.Named, tree.Typed, tree.Block)):
             read = getattr(self, f"_{item.kind.id}", None) if item.kind.id in TOP_LEVEL else None
             if read is None:
@@ -119,7 +136,12 @@ class Walk:
     def _unknown(self, node: tree.Node) -> None:
         name = node.id if isinstance(node, tree.Name) else self.context.text(node.span)
         self.context.refuse(
-            rules.UNKNOWN_ITEM, node.span, name=name, place="a spec", remedy=remedy(name, TOP_LEVEL), label="unknown here"
+            rules.UNKNOWN_ITEM,
+            node.span,
+            name=name,
+            place="a spec",
+            remedy=remedy(name, TOP_LEVEL),
+            label="unknown here",
         )
 
     # ---- definitions ------------------------------------------------------------------------------------------------
@@ -129,7 +151,7 @@ class Walk:
         self.context.modules.use(item, self.scope, lambda file, scope: Walk(scope).file(file))
 
     def _for(self, item: tree.For) -> None:
-        for element in elements(item.source, self.scope, "`for`"):
+        for element in elements(item.source, self.scope, "`for`") or ():
             inner = self.scope.child()
             if spread(item.names, element, inner, item.source.span):
                 walk = Walk(inner)
@@ -137,10 +159,8 @@ class Walk:
                 walk.items(item.items)
 
     def _let(self, item: tree.AnyItem) -> None:
-        from detc.semantics.models import bind_let
-
         if isinstance(item, tree.Named):
-            bind_let(item, self.scope)
+            define(item, self.scope)
         else:
             self._incomplete(item, "`let`", "a value", "write `let NAME = VALUE`")
 
@@ -152,8 +172,6 @@ class Walk:
             hoist((item,), self.scope)
 
     def _default(self, item: tree.AnyItem) -> None:
-        from detc.semantics.models import set_defaults
-
         set_defaults(item, self.scope)
 
     def _param(self, item: tree.AnyItem) -> None:
@@ -168,7 +186,7 @@ class Walk:
         if isinstance(item, tree.Block):
             from detc.semantics.models import declare_model
 
-            declare_model(item, self.scope)
+            self.gates += declare_model(item, self.scope)
         elif isinstance(item, tree.Named):
             from detc.semantics import derived
 
@@ -216,28 +234,3 @@ class Walk:
 def _gives_none(item: tree.AnyItem) -> bool:
     """`param depth = none` is a value, not a mistake."""
     return isinstance(item, (tree.Named, tree.Typed)) and item.kind.id == "param"
-
-
-def block_name(item: tree.AnyItem) -> str:
-    """The name of a `block` item, empty for any other."""
-    if isinstance(item, tree.Block) and item.kind.id == "block" and isinstance(item.label, tree.Name):
-        return item.label.id
-    return ""
-
-
-def hoist(items: Sequence[tree.AnyItem], scope: Environment) -> None:
-    """Binds all blocks of a scope, so that their order does not matter, and notes where the other names come up."""
-    later: dict[str, Span] = {}
-    for item in items:
-        if name := block_name(item):
-            assert isinstance(item, tree.Block) and item.label is not None
-            scope.bind(name, BlockFunction(item, scope, span=item.span), item.label.span)
-        elif isinstance(item, (tree.Named, tree.Typed)):
-            later.setdefault(item.name.id, item.name.span)
-        elif isinstance(item, tree.Block) and isinstance(item.label, tree.Name) and item.kind.id in ("model", "data", "target"):
-            later.setdefault(item.label.id, item.label.span)
-    scope.later = later
-
-
-Reader = Callable[[Any, Environment], Value]
-__all__ = ["Walk", "block_name", "elaborate", "evaluate", "hoist"]

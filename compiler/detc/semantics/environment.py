@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """What one elaboration shares: the program that grows, its findings, the files read, the limits.
 
-    `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations.
+    `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations, `active` are the
+    blocks being expanded, outermost first.
     """
 
     program: Program
@@ -38,6 +39,7 @@ class Context:
     clock: limits.Clock = field(default_factory=limits.Clock.start)
     nodes: int = 0
     depth: int = 0
+    active: list[tree.Block] = field(default_factory=list)
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
 
     @property
@@ -65,6 +67,17 @@ class Context:
         if self.clock.late():
             raise limits.Stop(rules.TOO_SLOW(span, allowed=f"{limits.SECONDS:g} s"))
 
+    def enter(self, span: Span | None) -> None:
+        """One level deeper, which the caller takes back in `depth`; Stop beyond the limit."""
+        self.depth += 1
+        if self.depth > limits.DEPTH:
+            self.depth -= 1
+            raise limits.Stop(rules.TOO_DEEP(span, allowed=limits.DEPTH))
+
+    def calls(self) -> tuple[Span, ...]:
+        """The calls of blocks that led to what is evaluated now, outermost first."""
+        return self.builder.via if self.builder else ()
+
     def text(self, span: Span | None) -> str:
         """The text under a span, white space drawn together."""
         source = self.sources.get(span.file) if span else None
@@ -87,16 +100,17 @@ class Binding:
 class Environment:
     """One scope: its names, and those of the scopes around it. A name is bound once.
 
-    `root` is true for the scopes of the spec's own file, false for those of files it uses. `defaults` are the op defaults in force
+    `root` is true for the scopes of the spec's own file, false for those of files it uses; `file` is the outermost scope of the file. `defaults` are the op defaults in force
     here: argument values by (op, argument), each with its span.
     """
 
-    __slots__ = ("context", "defaults", "later", "names", "parent", "root")
+    __slots__ = ("context", "defaults", "file", "later", "names", "parent", "root")
 
     def __init__(self, context: Context, parent: Environment | None = None, root: bool | None = None) -> None:
         self.context = context
         self.parent = parent
         self.root = root if root is not None else bool(parent and parent.root)
+        self.file: Environment = self if root is not None or parent is None else parent.file
         self.names: dict[str, Binding] = {}
         self.later: Mapping[str, Span] = {}
         self.defaults: Mapping[str, Mapping[str, tuple[Any, Span]]] = parent.defaults if parent else {}
@@ -173,3 +187,10 @@ def remedy(word: str, candidates: Iterable[str]) -> str:
     if near:
         return f"did you mean `{near}`?"
     return f"known: {', '.join(words)}" if 0 < len(words) <= 12 else ""
+
+
+def unknown_name(name: str, span: Span | None, scope: Environment, words: Iterable[str] = ()) -> Any:
+    """Reports a name that nothing binds, with the nearest that something does."""
+    known = tuple(words)
+    help = remedy(name, (*scope.visible(), *known))
+    return scope.context.refuse(rules.UNKNOWN_NAME, span, name=name, remedy=help, label="not found here")

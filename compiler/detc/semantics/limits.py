@@ -18,7 +18,7 @@ INTEGER = 2**63
 """Whole numbers stay below this magnitude."""
 TEXT = 65_536
 """Characters of one string."""
-DEPTH = 120
+DEPTH = 100
 """Expressions inside expressions, through calls of blocks; each takes at most 7 Python frames."""
 FILES = 200
 FILE_BYTES = 4 * 2**20

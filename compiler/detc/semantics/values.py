@@ -61,7 +61,7 @@ class Range:
 
 @dataclass(frozen=True, slots=True)
 class Symbol:
-    """A word that stands for itself where an argument takes words: `same`, `bgr`, `balanced`."""
+    """A word that stands for itself where an argument takes words: `same`, `bgr`, `balanced`; called, it makes a Term."""
 
     name: str
     span: Span | None = field(default=None, compare=False)
@@ -184,24 +184,29 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Native:
-    """A function of plain values, written in Python: `call(Arguments) -> Value` (see functions.py)."""
+    """A function of plain values, written in Python. It takes `least` to `most` arguments by their order and the `keywords` by name;
+    `words` are what its arguments may say besides values. `call(Invocation) -> Value` (see functions.py)."""
 
     name: str
-    call: Callable[..., Value]
+    call: Callable[[Any], Value]
+    least: int = 1
+    most: int = 1
+    keywords: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class OpFunction:
-    """An op waiting for its tensors. `given` holds every argument, `written` where those in the text stand.
+    """An op waiting for its tensors. `given` holds its arguments, defaults filled in, `written` where those in the text stand.
 
-    `partial` are tensors given already; the one that is piped in comes before them.
+    `partial` are tensors given already; the one that is piped in comes before them. `span` is None for the bare name in a library.
     """
 
     op: type[Op]
     given: Mapping[str, Any]
-    written: tuple[tuple[str, Span], ...] = ()
+    written: Mapping[str, Span] = field(default_factory=dict)
     span: Span | None = None
-    partial: tuple[TensorRef, ...] = ()
+    partial: tuple[Value, ...] = ()
 
     @property
     def name(self) -> str:
@@ -210,7 +215,8 @@ class OpFunction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class BlockFunction:
-    """A block waiting for its tensor. `args` fill its parameters after the first, `kwargs` go by name."""
+    """A block waiting for its tensor. `args` fill its parameters after the first, `kwargs` go by name. `span` is None for the
+    definition itself, else where it was named or called."""
 
     definition: tree.Block
     home: Environment
@@ -247,7 +253,7 @@ class Repeat:
 
     @property
     def name(self) -> str:
-        return self.function.name
+        return inner_name(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -259,7 +265,7 @@ class Shared:
 
     @property
     def name(self) -> str:
-        return self.function.name
+        return inner_name(self)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -271,7 +277,14 @@ class OnHost:
 
     @property
     def name(self) -> str:
-        return self.function.name
+        return inner_name(self)
+
+
+def inner_name(function: Function) -> str:
+    """The name of the function inside of any wrapping."""
+    while isinstance(function, (Repeat, Shared, OnHost)):
+        function = function.function
+    return function.name
 
 
 Function = OpFunction | BlockFunction | Composition | Repeat | Shared | OnHost

@@ -1,0 +1,224 @@
+"""`model NAME extends detector { .. }`: elaborates the items of a model into its graph, outputs and heads."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from detc.diagnostics import Related, Span, has_errors
+from detc.ir.types import TensorType
+from detc.semantics import rules
+from detc.semantics.bodies import KINDS, Body
+from detc.semantics.build import Builder
+from detc.semantics.environment import Environment, remedy
+from detc.semantics.evaluate import ANY_WORD, evaluate
+from detc.semantics.heads import read_head
+from detc.semantics.inputs import read_input
+from detc.semantics.naming import finished
+from detc.semantics.program import Head, Model
+from detc.semantics.reading import Reader
+from detc.semantics.schema.head import HEADS
+from detc.semantics.schema.rules import HEAD
+from detc.semantics.values import BROKEN, TENSOR_ATTRIBUTES, TensorRef, Value, as_tensor, is_broken, plain, tensors_in
+from detc.semantics.words import ARGUMENT_WORDS
+from detc.syntax import tree
+
+BASES = ("detector", "classifier")
+UNCHECKED_HEADS = ("ssd", "softmax", "yolo_v1", "yolo_v2", "yolo_v3", "yolox", "yolo_sdnn", "nanodet")
+"""Heads whose models can be described and checked, while their options are taken as they stand."""
+
+
+class ModelBody(Body):
+    """The items of a model: besides those of a block its input and heads. Its `require` lines are judged when it is complete."""
+
+    kinds = ("input", *KINDS, "head", "require")
+
+    def __init__(self, scope: Environment, name: str) -> None:
+        super().__init__(scope, f"model `{name}`")
+        self.name = name
+        self.input: tree.Typed | None = None
+        self.heads: list[tree.Block] = []
+        self.requires: list[tuple[tree.Require, Environment]] = []
+
+    def require(self, item: tree.Require) -> None:
+        self.requires.append((item, self.scope))
+
+    def other(self, item: tree.AnyItem) -> None:
+        if isinstance(item, tree.Typed) and item.kind.id == "input":
+            self._input(item)
+        elif isinstance(item, tree.Block) and item.kind.id == "head":
+            self.heads.append(item)
+        elif isinstance(getattr(item, "kind", None), tree.Name) and item.kind.id in ("input", "head"):  # type: ignore[union-attr]
+            kind = item.kind.id  # type: ignore[union-attr]
+            fix = "`input NAME: u8[3, 224, 224]`" if kind == "input" else "`head KIND on OUTPUT { .. }`"
+            self.context.refuse(
+                rules.INCOMPLETE, item.span, what=f"this `{kind}`", allowed="its other parts", remedy=f"write {fix}"
+            )
+        else:
+            super().other(item)
+
+    def _input(self, item: tree.Typed) -> None:
+        if self.input is not None:
+            related = (Related(self.input.span, "the first"),)
+            self.context.refuse(rules.SECOND_INPUT, item.span, name=self.name, related=related)
+            return
+        self.input = item
+        name = item.name.id
+        if name in TENSOR_ATTRIBUTES:
+            self.context.refuse(rules.RESERVED_NAME, item.name.span, name=name, kind="input")
+        builder = self.context.builder
+        assert builder is not None
+        read = read_input(item, self.scope)
+        value: Value = BROKEN
+        if read is not None:
+            op, spans = read
+            value = builder.add(op, [], item.span, spans, "input", label=name)
+        self.scope.bind(name, value, item.name.span)
+        self.members.setdefault(name, value)
+
+
+def declare_model(item: tree.Block, scope: Environment) -> list[tuple[tree.Require, Environment]]:
+    """Elaborates a model and binds its name; a model with mistakes is left out of the program.
+
+    Gives back its `require` lines with the scope they are to be judged in.
+    """
+    context = scope.context
+    label = item.label
+    if not isinstance(label, tree.Name):
+        context.refuse(
+            rules.INCOMPLETE, item.span, what="this model", allowed="a name",
+            remedy="write `model NAME extends detector { .. }`",
+        )  # fmt: skip
+        return []
+    before = len(context.findings)
+    kind = _base(item, scope)
+    inner = scope.child()
+    builder = Builder(context, label.id, item.span)
+    outer, context.builder = context.builder, builder
+    try:
+        _params(item, inner)
+        body = ModelBody(inner, label.id)
+        body.run(item.items)
+        _complete(item, label.id, body)
+        broken = has_errors(context.findings[before:])
+        outputs = {name: body.members[name] for name in body.outputs}
+        if broken:
+            # Names are needed still: heads are read for their own mistakes.
+            outputs = {name: value for name, value in outputs.items() if not is_broken(value)}
+        builder.root.doc = item.doc
+        builder.root.members = {n: v for n, v in body.members.items() if not is_broken(v)}
+        graph = finished(builder, outputs)
+        heads = [_head(head, body, label.id) for head in body.heads]
+    finally:
+        context.builder = outer
+    host = frozenset(made.path for made in builder.nodes if made.host)
+    model = Model(label.id, kind, graph, [h for h in heads if h], item.span, item.doc, host)
+    good = not has_errors(context.findings[before:])
+    scope.bind(label.id, model if good else BROKEN, label.span)
+    if good and scope.root:
+        context.program.models.setdefault(label.id, model)
+    return body.requires if good else []
+
+
+def _base(item: tree.Block, scope: Environment) -> str:
+    name = ".".join(part.id for part in item.extends)
+    if name in BASES:
+        return name
+    span = item.extends[0].span.to(item.extends[-1].span) if item.extends else item.kind.span
+    hint = remedy(name, BASES) if name else "write `extends detector`"
+    scope.context.refuse(
+        rules.UNKNOWN_BASE,
+        span,
+        name=name or "nothing",
+        allowed=" or ".join(f"`{base}`" for base in BASES),
+        remedy=hint,
+    )
+    return BASES[0]
+
+
+def _params(item: tree.Block, inner: Environment) -> None:
+    """`model ssd(width = 1.0)`: names of the model with their values."""
+    for param in item.params or ():
+        if param.default is None:
+            inner.context.refuse(
+                rules.MISSING_ARGUMENT, param.span, function="model", name=param.name.id,
+                remedy="a model's own names need a value; what `--set` may change is a `param` of the spec",
+            )  # fmt: skip
+            value: Value = BROKEN
+        else:
+            value = evaluate(param.default, inner, ARGUMENT_WORDS)
+        inner.bind(param.name.id, value, param.name.span)
+
+
+def _complete(item: tree.Block, name: str, body: ModelBody) -> None:
+    at = item.kind.span.to(item.label.span) if item.label else item.kind.span
+    if body.input is None:
+        body.context.refuse(rules.NO_INPUT, at, name=name)
+    if not body.outputs:
+        body.context.refuse(rules.NO_OUTPUT, at, name=name)
+
+
+# ---- heads ----------------------------------------------------------------------------------------------------------
+
+
+def _head(block: tree.Block, body: ModelBody, model: str) -> Head | None:
+    context = body.context
+    on: list[tuple[str, Span, list[TensorType]]] = []
+    silent = False
+    for expr in block.on:
+        name = expr.id if isinstance(expr, tree.Name) else context.text(expr.span)
+        binding = body.scope.find(name)
+        if name not in body.outputs and binding is not None and binding.value is BROKEN:
+            silent = True
+        elif name not in body.outputs:
+            context.refuse(
+                rules.NOT_AN_OUTPUT, expr.span, name=name, model=model, remedy=remedy(name, body.outputs),
+                label="not an output",
+            )  # fmt: skip
+            silent = True
+        elif is_broken(body.members[name]):
+            silent = True
+        else:
+            on.append((name, expr.span, [tensor.type for tensor in tensors_in(body.members[name])]))
+    if silent:
+        return None
+    kind = block.label.id if isinstance(block.label, tree.Name) else ""
+    if kind in UNCHECKED_HEADS and kind not in HEADS:
+        return _unchecked(block, kind, on, body)
+    at = Reader(body.scope, HEAD, context.sources, context.findings, context.overrides)
+    tensors = {name: tensor.type for name, value in body.members.items() if (tensor := as_tensor(value))}
+    related = {name: tensor.made.span for name in body.outputs if (tensor := _last(body.members[name]))}
+    return read_head(block, on, at, tensors, {name: span for name, span in related.items() if span})
+
+
+def _last(value: Value) -> TensorRef | None:
+    return next(iter(reversed(list(tensors_in(value)))), None)
+
+
+def _unchecked(block: tree.Block, kind: str, on: list[Any], body: ModelBody) -> Head | None:
+    options: dict[str, Any] = {}
+    spans: dict[str, Span] = {}
+    context = body.context
+    for item in block.items:
+        if not isinstance(item, tree.Assign) or len(item.path) != 1:
+            context.refuse(
+                rules.UNKNOWN_ITEM,
+                item.span,
+                name=context.text(item.span),
+                place="a head",
+                remedy="write `OPTION = VALUE`",
+            )
+            continue
+        name = item.path[0].id
+        if name in options:
+            context.refuse(rules.DOUBLED_ARGUMENT, item.span, function=kind, name=name)
+            continue
+        value = evaluate(item.value, body.scope, ANY_WORD)
+        spans[name] = item.span
+        tensor = as_tensor(value)
+        # A tensor stands for its grid: rows and columns.
+        options[name] = list(tensor.type.shape[1:]) if tensor else plain(value)
+    if "grid" not in options and on and on[0][2] and on[0][2][0].is_map:
+        options["grid"] = list(on[0][2][0].shape[1:])
+    if any(is_broken(value) for value in options.values()):
+        return None
+    return Head(kind, tuple(name for name, _, _ in on), options, block.span, spans)

@@ -1,0 +1,29 @@
+"""The words that arguments of ops take, from the registry of ops: a block may hand them on as its own arguments."""
+
+from __future__ import annotations
+
+from detc.ir.op import Argument
+from detc.ir.ops import OPS
+
+PADDING = ("same", "valid")
+
+SCHEMES: dict[str, tuple[Argument, ...]] = {
+    "masked": (Argument("bits", "bits", keyword=False),),
+    "fixed": (Argument("bits", "bits", keyword=False), Argument("scale", "float", 1)),
+}
+"""How a target stores weights: `weights = masked(3 bits)` gives ("masked", 3)."""
+
+INITS: dict[str, tuple[Argument, ...]] = {"bias": (Argument("value", "float", keyword=False),)}
+"""How a layer begins: `init = bias(-log(99))` gives ("bias", -4.595)."""
+
+TERMS = {"scheme": SCHEMES, "init": INITS}
+
+
+def words_of(argument: Argument) -> tuple[str, ...]:
+    """What may stand unbound as this argument."""
+    if argument.kind == "pad":
+        return PADDING
+    return tuple(TERMS[argument.kind]) if argument.kind in TERMS else argument.choices
+
+
+ARGUMENT_WORDS = frozenset(word for op in OPS.values() for argument in op.arguments for word in words_of(argument))
