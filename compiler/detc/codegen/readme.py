@@ -1,0 +1,119 @@
+"""README.md of a build: what it is, how it is run, what is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from detc.codegen.names import inert
+from detc.semantics.program import Model
+
+ROLES = {
+    "model.py": "the net, plain torch",
+    "train.py": "trains every stage",
+    "evaluate.py": "scores a checkpoint",
+    "export.py": "writes the files of the device",
+    "spec.lock.json": "the resolved spec: what train.py reads",
+    "requirements.txt": "what has to be installed",
+}
+
+
+def readme(model: Model, lock: Mapping[str, Any], files: Sequence[str]) -> str:
+    """The text. What a user wrote stands in it as one line of plain text."""
+    spec, target = lock["spec"], lock["target"]
+    title = _text(spec["name"]) + (f" on {_text(target['name'])}" if target else "")
+    parts = [
+        f"# {title}",
+        _text(model.doc),
+        f"Written by detc {lock['detc']} from `{_code(spec['file'])}`"
+        + (f" with {_overrides(spec['overrides'])}." if spec["overrides"] else "."),
+        *_running(lock),
+        *_shapes(lock),
+        *_data(lock),
+        *_stages(lock),
+        *_contents(files),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _running(lock: Mapping[str, Any]) -> list[str]:
+    lines = ["pip install -r requirements.txt"]
+    if lock["stages"]:
+        lines += ["python train.py            # or: torchrun --nproc_per_node=2 train.py", "python evaluate.py"]
+        lines += ["python export.py           # artifacts/ for the device"] if lock["target"] else []
+    commands = "\n".join(lines)
+    note = "Each takes `--help`. A killed training goes on with `python train.py --resume`." if lock["stages"] else ""
+    return ["## Run it", f"```\n{commands}\n```", note]
+
+
+def _shapes(lock: Mapping[str, Any]) -> list[str]:
+    entering = lock["model"]["input"]
+    nodes = {node["name"]: node for node in lock["model"]["nodes"]}
+    rows = [f"| in | `{_code(entering['name'])}` | {_shape(entering['shape'])} | {entering['order'].upper()} pictures, {entering['dtype']} |"]
+    for name, parts in lock["model"]["outputs"].items():
+        shapes = ", ".join(_shape(nodes[part]["shape"]) for part in parts)
+        rows.append(f"| out | `{_code(name)}` | {shapes} | |")
+    return ["## In and out", "| | name | shape | |\n|-|-|-|-|\n" + "\n".join(rows)]
+
+
+def _data(lock: Mapping[str, Any]) -> list[str]:
+    rows = []
+    for name, data in lock["data"].items():
+        classes = data.get("classes")
+        shown = ", ".join(map(str, classes)) if classes else str(data.get("classes_file") or "as in the data")
+        rows.append(f"| `{_code(name)}` | {_text(data['format'])} | {_text(str(data.get('root') or '-'))} | {_text(shown)} |")
+    if not rows:
+        return []
+    return [
+        "## Data",
+        "| name | format | folder | classes |\n|-|-|-|-|\n" + "\n".join(rows),
+        "Elsewhere? `python train.py --data-root DIR`.",
+    ]
+
+
+def _stages(lock: Mapping[str, Any]) -> list[str]:
+    rows = [" | ".join(_text(cell) for cell in stage_row(stage)) for stage in lock["stages"]]
+    if not rows:
+        return []
+    head = "| stage | from | length | lr | quantised |\n|-|-|-|-|-|\n"
+    return ["## Stages", head + "\n".join(f"| {row} |" for row in rows)]
+
+
+def _contents(files: Sequence[str]) -> list[str]:
+    rows = [f"| `{name}` | {ROLES.get(name, 'another model that a stage trains')} |" for name in files]
+    rows += ["| `runs/` | checkpoints and curves, once trained |"]
+    return [
+        "## Files",
+        "| | |\n|-|-|\n" + "\n".join(rows),
+        "All of it is yours to edit: the next build leaves a changed file as it is and puts its own version beside it.",
+    ]
+
+
+def stage_row(stage: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
+    """Name, start, length, learning rate and what is quantised, as a person says it."""
+    start = f"{stage['start']['stage']}.{stage['start']['which']}" if stage.get("start") else "-"
+    if stage["kind"] == "calibrate":
+        return stage["id"], start, f"{stage.get('images') or 'all'} images", "-", "-"
+    quantize = stage.get("quantize") or {}
+    words = [word for word in ("weights", "activations", "folded") if quantize.get(word)]
+    rate = f"{stage['optimizer']['lr']:g}"
+    return stage["id"], start, f"{stage['epochs']} epochs", rate, ", ".join(words) or "-"
+
+
+def _overrides(overrides: Mapping[str, Any]) -> str:
+    return ", ".join(f"`{_code(name)} = {_code(str(value))}`" for name, value in sorted(overrides.items()))
+
+
+def _shape(shape: Sequence[int]) -> str:
+    return "[N, " + ", ".join(map(str, shape)) + "]"
+
+
+def _text(text: str) -> str:
+    """One line that Markdown shows as it is."""
+    plain = inert(text)
+    return "".join(f"\\{c}" if c in "\\`*_[]<>#|" else c for c in plain)
+
+
+def _code(text: str) -> str:
+    """One line for between backticks."""
+    return inert(text).replace("`", "'").replace("|", "/")
