@@ -67,7 +67,11 @@ def random_net(seed: int, *, norms: bool = False, order: str = "bgr") -> tuple[R
     plans: list[dict[str, Any]] = []
     for m in range(count):
         last = m == count - 1
-        mode = str(rng.choice(["dense", "dense", "pointwise", "mobile"])) if padded_width % 8 == 0 and order == "bgr" else "dense"
+        mode = (
+            str(rng.choice(["dense", "dense", "pointwise", "mobile"]))
+            if padded_width % 8 == 0 and order == "bgr"
+            else "dense"
+        )
         kinds = _kinds(mode, rng)
         widening = max(k for k, kind in enumerate(kinds) if kind != "depthwise")
         real = 10 + int(rng.integers(1, 8))
@@ -107,7 +111,13 @@ def random_net(seed: int, *, norms: bool = False, order: str = "bgr") -> tuple[R
             widths.append((out, out_padded))
             feeds.append(f"relu{name}")
         bits = 8 if mode != "dense" else int(rng.choice([1, 3, 8]))
-        major = {"number": m + 1, "image_size": size, "input_channels": padded_width, "output_channels": wide, "bits": bits}
+        major = {
+            "number": m + 1,
+            "image_size": size,
+            "input_channels": padded_width,
+            "output_channels": wide,
+            "bits": bits,
+        }
         plans.append({**major, "pool": pool, "ten_bits": False, "shortcuts": shortcuts, "sublayers": subs})
         majors.append(layers)
         (width, padded_width), feed = widths[-1], feeds[-1]
@@ -130,7 +140,9 @@ def _kinds(mode: str, rng: np.random.Generator) -> list[str]:
         return ["conv3x3"] * int(rng.integers(1, 6))
     if mode == "pointwise":
         return ["pointwise"] * int(rng.integers(1, 4))
-    return [["depthwise", "pointwise"], ["pointwise", "depthwise"], ["depthwise", "pointwise", "depthwise"]][int(rng.integers(3))]
+    return [["depthwise", "pointwise"], ["pointwise", "depthwise"], ["depthwise", "pointwise", "depthwise"]][
+        int(rng.integers(3))
+    ]
 
 
 def _spoil(conv: nn.Conv2d, rng: np.random.Generator, seed: int) -> None:

@@ -35,7 +35,7 @@ def pictures(lock: dict[str, Any], count: int, seed: int = 0) -> npt.NDArray[np.
 
 
 def chip_stage(seed: int, **options: Any) -> tuple[RandomNet, dict[str, Any]]:
-    """A random net brought through calibration, folding and preparation, as training does; every fourth keeps its wild weights."""
+    """A random net, calibrated, folded and prepared as training does; every fourth keeps its wild weights."""
     model, lock = random_net(seed, **options)
     caps = {link.relu_node: 31.0 for link in read_plan(lock).links}
     if seed % 4:

@@ -14,6 +14,7 @@ _HOMES = {
     "output_scale": "stages",
     "clipped": "stages",
     "calibrate": "calibration",
+    "measure": "calibration",
     "rescale": "calibration",
     "export": "export",
     "load_artifacts": "artifacts",

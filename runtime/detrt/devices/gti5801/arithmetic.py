@@ -182,6 +182,12 @@ def quantize_input(pixels: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     return np.asarray(np.minimum(((pixels >> 2) + 1) >> 1, ACTIVATION_MAX), np.uint8)
 
 
+def deviation(var: Array, eps: float) -> Array:
+    """sqrt(var + eps), float32, correctly rounded: by way of float64, since torch's own float32 root may miss the last bit."""
+    lib = _library(var)
+    return lib.asarray(lib.sqrt(lib.asarray(var + eps, dtype=lib.float64)), dtype=lib.float32)
+
+
 def fuse_batch_norm(
     weight: Array, bias: Array | None, mean: Array, var: Array, gamma: Array, beta: Array, eps: float
 ) -> tuple[Array, Array]:
@@ -189,7 +195,6 @@ def fuse_batch_norm(
 
     w gamma / sigma and (b - mean) gamma / sigma + beta, with sigma = sqrt(var + eps).
     """
-    lib = _library(weight)
-    sigma = lib.sqrt(var + eps)
+    sigma = deviation(var, eps)
     start = -mean if bias is None else bias - mean
     return weight * (gamma / sigma).reshape(-1, 1, 1, 1), start * gamma / sigma + beta

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import copy
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +14,10 @@ from torch import Tensor, nn
 from detrt.devices.gti5801.arithmetic import quantize_layer
 from detrt.devices.gti5801.chain import INPUT_CAP, Link, Plan, read_plan
 from detrt.devices.gti5801.errors import DeviceError
-from detrt.devices.gti5801.fakequant import fused
-from detrt.devices.gti5801.stages import Lock, assign, conv_and_norm
+from detrt.devices.gti5801.fakequant import QuantConv2d, fused
+from detrt.devices.gti5801.stages import Lock, assign, conv_and_norm, prepare
 
 Caps = dict[str, float]
-Judge = Callable[[Caps], float]
 RESCALE_ROUNDS = 2
 LARGEST_GAIN = 8.0
 
@@ -50,30 +50,21 @@ class _Percentiles:
 
 
 @torch.no_grad()
-def calibrate(
-    model: nn.Module,
-    lock: Lock,
-    batches: Iterable[Tensor],
-    options: Mapping[str, Any],
-    judge: Judge | None = None,
-) -> Caps:
-    """The cap of each ReLU, by node name: the largest, over `batches`, of a percentile of all values that enter it.
+def measure(model: nn.Module, lock: Lock, batches: Iterable[Tensor], ranks: Sequence[float]) -> list[Caps]:
+    """The caps of each ReLU, by node name, for each percentile in `ranks`, in one pass over `batches`.
 
-    `model` has quantised weights and plain ReLUs; `batches` are encoded pictures [n, C, S, S]. `options` is the stage's
-    `calibrate.caps`: `q`, the percentile with linear interpolation (MDK: 99); or `choose`, several of which the one with the
-    highest `judge(caps)` wins, say a validation mAP. In a net with shortcuts the sum that enters the ReLU counts, and caps of
-    maps that are added are made equal. DeviceError without batches, or for `choose` without a judge.
+    A cap is the largest, over batches, of a percentile (linear interpolation) of all values that enter the ReLU; in a net with
+    shortcuts that is the sum, and caps of maps that are added are made equal. `batches` are encoded pictures [n, C, S, S].
+    Weights that are still float are quantised for the measurement only. DeviceError without pictures.
     """
-    options = options.get("caps", options)
-    ranks = [float(q) for q in options.get("choose") or [options.get("q", 99.0)]]
-    if not all(0 < q <= 100 for q in ranks):
-        raise DeviceError(f"percentiles lie above 0 and up to 100, not {ranks}")
+    if not ranks or not all(0 < q <= 100 for q in ranks):
+        raise DeviceError(f"percentiles lie above 0 and up to 100, not {list(ranks)}")
     plan = read_plan(lock)
-    percentiles = _Percentiles(plan, ranks)
-    hooks = [
-        model.get_submodule(link.relu).register_forward_pre_hook(percentiles.watch(link.relu_node))
-        for link in plan.links
-    ]
+    if not any(isinstance(module, QuantConv2d) for module in model.modules()):
+        model = prepare(copy.deepcopy(model), lock, {"quantize": {"weights": "masks"}})
+    percentiles = _Percentiles(plan, list(ranks))
+    relus = [(model.get_submodule(link.relu), link.relu_node) for link in plan.links]
+    hooks = [relu.register_forward_pre_hook(percentiles.watch(node)) for relu, node in relus]
     training = model.training
     model.eval()
     seen = 0
@@ -87,13 +78,12 @@ def calibrate(
         model.train(training)
     if not seen:
         raise DeviceError("no pictures to calibrate on")
-    candidates = [percentiles.caps(plan, index) for index in range(len(ranks))]
-    if len(candidates) == 1:
-        return candidates[0]
-    if judge is None:
-        raise DeviceError("choosing among percentiles needs a validation set")
-    scores = [judge(caps) for caps in candidates]
-    return candidates[int(np.argmax(scores))]
+    return [percentiles.caps(plan, index) for index in range(len(ranks))]
+
+
+def calibrate(model: nn.Module, lock: Lock, batches: Iterable[Tensor], options: Mapping[str, Any]) -> Caps:
+    """`measure` at the one percentile `q` of the stage's `calibrate.caps` (MDK: 99)."""
+    return measure(model, lock, batches, [float(options.get("q", 99.0))])[0]
 
 
 @torch.no_grad()

@@ -12,7 +12,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from detrt.devices.gti5801.arithmetic import ACTIVATION_MAX, Clipped, QuantizedLayer, quantize_layer, quantize_relu
+from detrt.devices.gti5801.arithmetic import (
+    ACTIVATION_MAX,
+    Clipped,
+    QuantizedLayer,
+    fuse_batch_norm,
+    quantize_layer,
+    quantize_relu,
+)
 from detrt.devices.gti5801.simulator import EXACT_FLOAT32
 
 
@@ -36,7 +43,11 @@ def _pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors, alike in shape and layout, cut into the same flat views; whole where that cannot be, or on a GPU."""
     order = (0, 2, 3, 1) if tensors[0].dim() == 4 else ()
     flat = [t if t.is_contiguous() or not order else t.permute(order) for t in tensors]
-    if tensors[0].device.type != "cpu" or not all(t.is_contiguous() for t in flat) or len({t.stride() for t in flat}) > 1:
+    if (
+        tensors[0].device.type != "cpu"
+        or not all(t.is_contiguous() for t in flat)
+        or len({t.stride() for t in flat}) > 1
+    ):
         yield tensors
         return
     yield from zip(*(t.view(-1).split(PIECE) for t in flat), strict=True)
@@ -95,9 +106,7 @@ def fused(weight: Tensor, bias: Tensor | None, norm: nn.BatchNorm2d | None) -> t
     if norm is None:
         return weight, bias
     assert norm.running_mean is not None and norm.running_var is not None
-    sigma = torch.sqrt(norm.running_var + norm.eps)
-    start = -norm.running_mean if bias is None else bias - norm.running_mean
-    return weight * (norm.weight / sigma).reshape(-1, 1, 1, 1), start * norm.weight / sigma + norm.bias
+    return fuse_batch_norm(weight, bias, norm.running_mean, norm.running_var, norm.weight, norm.bias, norm.eps)
 
 
 class QuantConv2d(nn.Conv2d):

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detrt.devices.gti5801.arithmetic import ACTIVATION_MAX, Clipped
+from detrt.devices.gti5801.arithmetic import ACTIVATION_MAX, Clipped, deviation
 from detrt.devices.gti5801.chain import Link, check_caps, read_plan
 from detrt.devices.gti5801.errors import DeviceError
 from detrt.devices.gti5801.fakequant import FoldedNorm, QuantConv2d, QuantReLU, fused
@@ -66,7 +66,7 @@ def assign(conv: nn.Conv2d, norm: nn.BatchNorm2d | None, weight: Tensor, bias: T
 def _neutral_variance(eps: float) -> float:
     """A float32 v with sqrt(v + eps) = 1 exactly."""
     value = torch.tensor(1.0 - eps)
-    while float(torch.sqrt(value + eps)) != 1.0:
+    while float(deviation(value, eps)) != 1.0:
         value = torch.nextafter(value, torch.tensor(1.0))
     return float(value)
 
