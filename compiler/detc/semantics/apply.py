@@ -20,7 +20,6 @@ from detc.semantics.values import (
     OnHost,
     OpFunction,
     Repeat,
-    Shared,
     TensorRef,
     Value,
     as_tensor,
@@ -203,14 +202,15 @@ def _bind(
         too_many(function, len(positional), positional[len(params)][1], context)
         return None
     values: dict[str, Given] = {param.name.id: value for param, value in zip(params, positional, strict=False)}
-    for key, value in function.kwargs.items():
+    for key, held in function.kwargs.items():
         if key in values:
-            context.refuse(rules.DOUBLED_ARGUMENT, value[1], function=name, name=key)
+            context.refuse(rules.DOUBLED_ARGUMENT, held[1], function=name, name=key)
             good = False
-        values[key] = value
+        values[key] = held
     bound: list[tuple[str, Value]] = []
     for param in params:
         key = param.name.id
+        value: Value = BROKEN
         if key in values:
             value = values[key][0]
         elif param.default is not None:
@@ -220,7 +220,6 @@ def _bind(
                 rules.MISSING_ARGUMENT, function.span or use, function=name, name=key, remedy=f"add `{key} = ..`",
                 related=(_defined(definition),),
             )  # fmt: skip
-            value = BROKEN
         good = good and value is not BROKEN
         inner.bind(key, value, param.name.span)
         bound.append((key, value))

@@ -150,7 +150,7 @@ def _term(value: Value, argument: Argument, expr: tree.Expr, function: str, cont
 
 def _filled(term: Term, slots: tuple[Argument, ...], expr: tree.Expr, context: Context) -> Any:
     """The term's name and its arguments in the order of `slots`."""
-    at = [_At(span) for span in term.spans] or [expr]
+    at: list[Any] = [_At(span) for span in term.spans] or [expr]
     values: dict[str, Any] = {}
     order = [slot for slot in slots if not slot.keyword]
     for index, value in enumerate(term.args):
@@ -159,14 +159,14 @@ def _filled(term: Term, slots: tuple[Argument, ...], expr: tree.Expr, context: C
                 rules.TOO_MANY_ARGUMENTS, at[index].span, function=term.name, actual=len(term.args), remedy="",
                 allowed=f"{len(order)} by order",
             )  # fmt: skip
-        values[order[index].name] = convert(order[index], value, at[index], term.name, context)  # type: ignore[arg-type]
+        values[order[index].name] = convert(order[index], value, at[index], term.name, context)
     for index, (name, value) in enumerate(term.kwargs, start=len(term.args)):
         slot = next((slot for slot in slots if slot.name == name), None)
         if slot is None or name in values:
             rule = rules.UNKNOWN_ARGUMENT if slot is None else rules.DOUBLED_ARGUMENT
             hint = remedy(name, [s.name for s in slots])
             return context.refuse(rule, at[index].span, function=term.name, name=name, remedy=hint)
-        values[name] = convert(slot, value, at[index], term.name, context)  # type: ignore[arg-type]
+        values[name] = convert(slot, value, at[index], term.name, context)
     for slot in slots:
         if slot.name in values:
             continue

@@ -153,8 +153,9 @@ def _measured(op: str, left: Value, right: Value, span: Span, context: Context) 
         return wrong_operands(op, left, right, span, context)
     if measured.dimension == "relative" and op in _NUMERIC and op in ("*", "/"):
         # A share of a number is a number: 10 % * 50.
-        values = (left.value, right) if isinstance(left, Quantity) else (left, right.value)
-        return number(op, *values, span, context)
+        share_first = isinstance(left, Quantity)
+        a, b = (left.value, right) if share_first else (left, right.value)
+        return number(op, a, b, span, context)
     if op == "*":
         return _quantity(number(op, bare, measured.value, span, context), measured.dimension)
     if op in ("/", "//") and isinstance(left, Quantity):

@@ -30,6 +30,8 @@ from detc.semantics.values import (
 from detc.semantics.words import words_of
 from detc.syntax import tree
 
+_BINDING = ("model", "data", "target")
+"""Blocks at the top of a file whose labels are names that others may use."""
 KINDS = ("let", "output", "block", "default")
 
 
@@ -226,9 +228,8 @@ def hoist(items: Sequence[tree.AnyItem], scope: Environment) -> None:
             scope.bind(name, BlockFunction(item, scope), item.label.span)
         elif isinstance(item, (tree.Named, tree.Typed)):
             later.setdefault(item.name.id, item.name.span)
-        elif isinstance(item, tree.Block) and isinstance(item.label, tree.Name):
-            if item.kind.id in ("model", "data", "target"):
-                later.setdefault(item.label.id, item.label.span)
+        elif isinstance(item, tree.Block) and isinstance(item.label, tree.Name) and item.kind.id in _BINDING:
+            later.setdefault(item.label.id, item.label.span)
     scope.later = {**scope.later, **later}
 
 

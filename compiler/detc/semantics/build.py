@@ -27,7 +27,8 @@ class Place:
     """
 
     __slots__ = (
-        "base", "block", "call", "children", "doc", "inputs", "kind", "label", "members", "params", "parent", "path", "span", "value",
+        "base", "block", "call", "children", "doc", "inputs", "kind", "label", "members", "params", "parent", "path",
+        "span", "value",
     )  # fmt: skip
 
     def __init__(

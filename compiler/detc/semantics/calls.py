@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
 from typing import Any
 
 from detc.diagnostics import Span
 from detc.ir.op import Argument, Op
+from detc.ir.ops import OPS
 from detc.semantics import rules
 from detc.semantics.apply import apply, apply_block, too_many, unknown_arguments
 from detc.semantics.arguments import convert
@@ -72,17 +72,18 @@ def _term(word: Symbol, expr: tree.Call, scope: Environment) -> Value:
 # ---- ops ------------------------------------------------------------------------------------------------------------
 
 
-@cache
-def _registry_defaults(op: type[Op]) -> Mapping[str, Any]:
-    return {a.name: a.default for a in op.arguments if not a.required}
+_DEFAULTS: dict[str, Mapping[str, Any]] = {
+    name: {a.name: a.default for a in op.arguments if not a.required} for name, op in OPS.items()
+}
+"""The defaults of each op's arguments by the registry."""
 
 
 def named_op(op: type[Op], scope: Environment, span: Span) -> OpFunction:
     """The op as named at `span`, with the defaults in force in `scope`."""
     local = scope.defaults.get(op.name)
     if not local:
-        return OpFunction(op, _registry_defaults(op), {}, span)
-    given = {**_registry_defaults(op), **{name: value for name, (value, _) in local.items()}}
+        return OpFunction(op, _DEFAULTS[op.name], {}, span)
+    given = {**_DEFAULTS[op.name], **{name: value for name, (value, _) in local.items()}}
     return OpFunction(op, given, {name: at for name, (_, at) in local.items()}, span)
 
 
@@ -137,7 +138,6 @@ def _call_op(function: OpFunction, expr: tree.Call, scope: Environment, piped: S
     return result if good else BROKEN
 
 
-@cache
 def _by_order(op: type[Op]) -> tuple[Argument, ...]:
     """The arguments that may stand by their order."""
     first = next((i for i, a in enumerate(op.arguments) if a.keyword), len(op.arguments))

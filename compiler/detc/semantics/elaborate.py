@@ -1,7 +1,7 @@
 """From a spec file to a Program: reads the file, walks its items from top to bottom, and hands each to who knows its kind.
 
-Sections other than models are read by modules of their own, each through one function; `scope` is the Environment of the file, and
-`scope.context` has the program, its findings, its sources, the overrides and the wanted target:
+Sections other than models are read by modules of their own, each through one function; `scope` is the Environment of
+the file, and `scope.context` has the program, its findings, its sources, the overrides and the wanted target:
 
     params.declare(item, scope) -> Value              `param classes: int = 20` or `param act = silu`; notes it in program.params
     data.declare(item, scope) -> Data | None          `data v = data.voc(..)` or `data v { .. }`
@@ -27,8 +27,8 @@ from detc.diagnostics import Source
 from detc.semantics import limits, rules
 from detc.semantics.bodies import block_name, define, hoist, set_defaults
 from detc.semantics.environment import Context, Environment, remedy
-from detc.semantics.loops import condition, elements, spread
 from detc.semantics.library import prelude
+from detc.semantics.loops import condition, elements, spread
 from detc.semantics.modules import Modules, read_source
 from detc.semantics.overrides import parse_sets
 from detc.semantics.program import Program

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 class Context:
     """What one elaboration shares: the program that grows, its findings, the files read, the limits.
 
-    `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations, `active` are the
-    blocks being expanded, outermost first.
+    `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations,
+    `active` are the blocks being expanded, outermost first.
     """
 
     program: Program
@@ -100,8 +100,9 @@ class Binding:
 class Environment:
     """One scope: its names, and those of the scopes around it. A name is bound once.
 
-    `root` is true for the scopes of the spec's own file, false for those of files it uses; `file` is the outermost scope of the file. `defaults` are the op defaults in force
-    here: argument values by (op, argument), each with its span.
+    `root` is true for the scopes of the spec's own file, false for those of files it uses; `file` is the outermost
+    scope of the file. `defaults` are the op defaults in force here: argument values by (op, argument), each with its
+    span. `later` are names that the items of this scope define, wherever they stand.
     """
 
     __slots__ = ("context", "defaults", "file", "later", "names", "parent", "root")
@@ -109,7 +110,7 @@ class Environment:
     def __init__(self, context: Context, parent: Environment | None = None, root: bool | None = None) -> None:
         self.context = context
         self.parent = parent
-        self.root = root if root is not None else bool(parent and parent.root)
+        self.root: bool = root if root is not None else parent is not None and parent.root
         self.file: Environment = self if root is not None or parent is None else parent.file
         self.names: dict[str, Binding] = {}
         self.later: Mapping[str, Span] = {}

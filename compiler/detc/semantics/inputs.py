@@ -21,8 +21,8 @@ OPTIONS = ("order", "mean", "std", "scale")
 def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, Span]] | None:
     """The input op of an `input` item and where its options stand; None with findings.
 
-    Pictures are encoded as (x / scale - mean) / std. Without any of the three they come as 0 .. 1 (scale 255); `scale = raw` leaves
-    them 0 .. 255, and so does a mean or std alone.
+    Pictures are encoded as (x / scale - mean) / std. Without any of the three they come as 0 .. 1 (scale 255);
+    `scale = raw` leaves them 0 .. 255, and so does a mean or std alone.
     """
     shape = _shape(item.type, scope)
     options = _options(item, scope)

@@ -184,8 +184,11 @@ class Namespace:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Native:
-    """A function of plain values, written in Python. It takes `least` to `most` arguments by their order and the `keywords` by name;
-    `words` are what its arguments may say besides values. `call(Invocation) -> Value` (see functions.py)."""
+    """A function of plain values, written in Python: `call(Invocation) -> Value` (see functions.py).
+
+    It takes `least` to `most` arguments by their order and the `keywords` by name; `words` are what its arguments may
+    say besides values.
+    """
 
     name: str
     call: Callable[[Any], Value]
@@ -199,7 +202,8 @@ class Native:
 class OpFunction:
     """An op waiting for its tensors. `given` holds its arguments, defaults filled in, `written` where those in the text stand.
 
-    `partial` are tensors given already; the one that is piped in comes before them. `span` is None for the bare name in a library.
+    `partial` are tensors given already; the one that is piped in comes before them. `span` is None for the bare name in
+    a library.
     """
 
     op: type[Op]
