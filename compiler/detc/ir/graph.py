@@ -5,13 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
-
-import networkx as nx
+from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Span
 from detc.ir.op import Op
 from detc.ir.types import TensorType
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,7 @@ class Graph:
     scopes: dict[str, Scope] = field(default_factory=dict)
     _nodes: dict[str, Node] = field(default_factory=dict)
     _edges: nx.DiGraph | None = None
+    _users: dict[str, dict[str, None]] = field(default_factory=dict)
 
     def add(self, node: Node) -> Node:
         """Append a node. Its inputs must be there already and its name free; KeyError or ValueError otherwise (a
@@ -98,6 +100,8 @@ class Graph:
         for name in node.inputs:
             self._nodes[name]
         self._nodes[node.name] = node
+        for name in node.inputs:
+            self._users.setdefault(name, {})[node.name] = None
         self._edges = None
         return node
 
@@ -115,8 +119,13 @@ class Graph:
 
     @property
     def edges(self) -> nx.DiGraph:
-        """The networkx view: an edge from each input to its user; parallel uses fall together. Read only."""
+        """The networkx view: an edge from each input to its user; parallel uses fall together. Read only.
+
+        Made on demand: loading networkx takes longer than checking most specs.
+        """
         if self._edges is None:
+            import networkx as nx
+
             self._edges = nx.DiGraph()
             self._edges.add_nodes_from(self._nodes)
             self._edges.add_edges_from((i, n.name) for n in self for i in n.inputs)
@@ -124,7 +133,18 @@ class Graph:
 
     def users(self, name: str) -> list[Node]:
         """The nodes that read `name`, in execution order of their making."""
-        return [self._nodes[user] for user in self.edges.successors(name)]
+        return [self._nodes[user] for user in self._users.get(name, ())]
+
+    def ancestors(self, names: Iterable[str]) -> set[str]:
+        """The nodes from which any of `names` can be reached, `names` themselves included."""
+        found: set[str] = set()
+        waiting = list(names)
+        while waiting:
+            name = waiting.pop()
+            if name not in found:
+                found.add(name)
+                waiting += self._nodes[name].inputs
+        return found
 
     def input_types(self, node: Node) -> tuple[TensorType, ...]:
         return tuple(self._nodes[i].type for i in node.inputs)

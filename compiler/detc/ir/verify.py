@@ -6,8 +6,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-import networkx as nx
-
 from detc.ir.graph import Graph, Node
 from detc.ir.op import Problem
 from detc.ir.ops.conv import Conv
@@ -28,6 +26,8 @@ def complaints(graph: Graph) -> Iterator[str]:
         seen.add(node.name)
     for output, names in graph.outputs.items():
         yield from (f"output {output} reads {name}, which is not there" for name in names if name not in graph)
+    import networkx as nx
+
     if not nx.is_directed_acyclic_graph(graph.edges):
         yield "the graph has a cycle"
 

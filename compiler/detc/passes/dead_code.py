@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import networkx as nx
-
 from detc.diagnostics import Rule
 from detc.ir.graph import Graph, Node
 from detc.passes.context import Context, Result
@@ -24,9 +22,7 @@ UNUSED = Rule(
 
 def dead_code(graph: Graph, context: Context) -> Result:
     """The graph without the nodes from which no output can be reached; inputs stay. One warning a written place."""
-    alive = set(graph.output_nodes)
-    for name in graph.output_nodes:
-        alive |= nx.ancestors(graph.edges, name)
+    alive = graph.ancestors(graph.output_nodes)
     dead = [n for n in graph if n.name not in alive and n.op.name != "input"]
     if not dead or not alive:
         return graph, ()
