@@ -61,7 +61,7 @@ def draw(image: Image, marks: Sequence[Mark], least_side: int = LEAST_SIDE) -> I
     """
     factor = max(1.0, least_side / min(image.shape[:2]))
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
-    canvas = cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else image.copy()
+    canvas = np.array(cv2.resize(image, size, interpolation=cv2.INTER_CUBIC) if factor > 1 else image, np.uint8)
     unit = max(1.0, min(size) / 480)
     for mark in marks:
         corners = _corners(mark, factor, size)
@@ -69,7 +69,7 @@ def draw(image: Image, marks: Sequence[Mark], least_side: int = LEAST_SIDE) -> I
         cv2.rectangle(canvas, corners[0], corners[1], PALETTE[mark.colour % len(PALETTE)], line, cv2.LINE_AA)
     for mark in marks:
         _label(canvas, mark, _corners(mark, factor, size), unit)
-    return np.asarray(canvas, np.uint8)
+    return canvas
 
 
 def contact_sheet(images: Sequence[Image], columns: int = 4, gap: int = 6) -> Image:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 
 from detrt.data.folders import picture_files
 from detrt.data.picture import SUFFIXES, read_picture
@@ -132,7 +133,7 @@ def _frames(reader: cv2.VideoCapture) -> Iterator[Image]:
         read, image = reader.read()
         if not read:
             return
-        yield image
+        yield np.asarray(image, np.uint8)
 
 
 def _writer(out: Path, rate: float, frame: Image) -> tuple[cv2.VideoWriter, Path]:

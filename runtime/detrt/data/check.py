@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from detrt.data.notice import Notice
+from detrt.data.notice import Kind, Notice
 from detrt.data.sample import Annotation, DataSet, Picture
 from detrt.errors import DetrtError
 
@@ -112,20 +113,22 @@ def _checked_boxes(id: str, annotation: Annotation, width: int, height: int) -> 
         return annotation, []
     boxes, size = annotation.boxes, np.array([width, height, width, height], np.float32)
     clipped = np.clip(boxes, 0, size)
-    degenerate = ((boxes[:, 2:] - boxes[:, :2]) <= 0).any(axis=1)
+    degenerate: NDArray[np.bool_] = ((boxes[:, 2:] - boxes[:, :2]) <= 0).any(axis=1)
     outside = ~degenerate & ((clipped[:, 2:] - clipped[:, :2]) <= 0).any(axis=1)
     partly = ~degenerate & ~outside & (np.abs(boxes - clipped) > SLACK).any(axis=1)
+    kinds: tuple[tuple[Kind, NDArray[np.bool_], str], ...] = (
+        ("degenerate box", degenerate, "left out the box"),
+        ("box outside", outside, "left out the box"),
+        ("box partly outside", partly, "clipped the box"),
+    )
     notices = [
         Notice(kind, id, _shown(boxes[i], width, height), action)
-        for kind, which, action in (
-            ("degenerate box", degenerate, "left out the box"),
-            ("box outside", outside, "left out the box"),
-            ("box partly outside", partly, "clipped the box"),
-        )
+        for kind, which, action in kinds
         for i in np.flatnonzero(which)
     ]
-    return annotation.moved(clipped).take(~(degenerate | outside)), notices
+    kept: NDArray[np.bool_] = ~(degenerate | outside)
+    return annotation.moved(clipped).take(kept), notices
 
 
-def _shown(box: np.ndarray, width: int, height: int) -> str:
+def _shown(box: NDArray[np.float32], width: int, height: int) -> str:
     return f"{', '.join(f'{value:g}' for value in box)} in a picture of {width}x{height}"

@@ -34,5 +34,5 @@ def read_classes(root: Path, classes: Sequence[str] | None, classes_file: str | 
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """`, did you mean ...?` for a name that is close to a known one, else nothing."""
-    close = get_close_matches(name, list(known), n=1, cutoff=0.7)
+    close = get_close_matches(name, list(known), n=1, cutoff=0.6)
     return f", did you mean `{close[0]}`?" if close else ""

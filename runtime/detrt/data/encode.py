@@ -81,11 +81,10 @@ class Encoding:
 
     def array(self, data: NDArray[np.uint8]) -> NDArray[np.float32]:
         """float32 [n, 3, height, width] from stacked `bytes_of` [n, height, width, 3], without torch."""
-        floats = data.astype(np.float32)
+        floats: NDArray[np.float32] = data.astype(np.float32)
         if self.kind == "affine":
-            floats = (floats / np.float32(self.scale) - np.asarray(self.mean, np.float32)) / np.asarray(
-                self.std, np.float32
-            )
+            mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
+            floats = np.asarray((floats / np.float32(self.scale) - mean) / std, np.float32)
         return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
 
     def tensor(self, data: Tensor) -> Tensor:

@@ -48,7 +48,7 @@ def open_synthetic(
     width, height = (int(v) for v in options.get("size") or (224, 224))
     few, many = (int(v) for v in options.get("objects") or (1, 4))
     if not (
-        0 < count <= 1_000_000 and 32 <= min(width, height) and max(width, height) <= 4096 and 0 <= few <= many <= 32
+        0 < count <= 1_000_000 and min(width, height) >= 32 and max(width, height) <= 4096 and 0 <= few <= many <= 32
     ):
         raise DetrtError(
             "a synthetic set needs 1 to 1,000,000 pictures of 32 to 4096 pixels with at most 32 objects", f"data.{name}"
@@ -76,6 +76,8 @@ def write_voc(folder: Path, counts: Mapping[str, int], seed: int = 0, options: M
     for part in ("Annotations", "ImageSets/Main", "JPEGImages"):
         (folder / part).mkdir(parents=True, exist_ok=True)
     for split, count in counts.items():
+        if not count:
+            continue
         dataset = open_synthetic("synthetic", split, {"images": count, "seed": seed}, None, options or {})
         for index in range(len(dataset)):
             sample = dataset.load(index)
@@ -158,7 +160,7 @@ def _cross(rng: Generator) -> Polygon:
 
 def _turned(points: Polygon, angle: float) -> Polygon:
     c, s = np.cos(angle), np.sin(angle)
-    return points @ np.array([[c, s], [-s, c]])
+    return np.asarray(points @ np.array([[c, s], [-s, c]]), np.float64)
 
 
 OUTLINES: dict[str, Callable[[Generator], Polygon]] = {
@@ -212,7 +214,7 @@ def _waves(rng: Generator, size: tuple[int, int], cells: int) -> NDArray[np.floa
 def _colour(rng: Generator, shape: str) -> NDArray[np.float32]:
     hue = (HUES[shape] + rng.normal(0, 9)) % 180
     hsv = np.array([[[hue, rng.uniform(120, 230), rng.uniform(110, 245)]]], np.uint8)
-    return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0].astype(np.float32)
+    return np.asarray(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)[0, 0], np.float32)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -17,7 +17,7 @@ from defusedxml import ElementTree
 from defusedxml.common import DefusedXmlException
 
 from detrt.data.classes import nearest
-from detrt.data.notice import Notice
+from detrt.data.notice import Kind, Notice
 from detrt.data.picture import SUFFIXES, read_image
 from detrt.data.root import beneath, read_label_text, require_beneath
 from detrt.data.sample import Annotation, DataSet, Picture
@@ -71,16 +71,16 @@ class _Reader:
     def picture(self, id: str) -> Picture | None:
         path = beneath(self.root, f"Annotations/{id}.xml")
         if path is None:
-            return self._refuse("broken label file", id, "its name leaves the data folder")
+            return self._refused("broken label file", id, "its name leaves the data folder")
         if not path.is_file():
-            return self._refuse("missing label file", id, f"no {path.name}")
+            return self._refused("missing label file", id, f"no {path.name}")
         try:
             tree = ElementTree.fromstring(path.read_bytes(), forbid_dtd=True)
         except (ParseError, DefusedXmlException, ValueError, LookupError, OSError) as error:
-            return self._refuse("broken label file", id, f"{type(error).__name__}: {str(error)[:80]}")
+            return self._refused("broken label file", id, f"{type(error).__name__}: {str(error)[:80]}")
         image = self._image_path(id, tree)
         if image is None:
-            return self._refuse("broken label file", id, "its picture's name leaves the data folder")
+            return self._refused("broken label file", id, "its picture's name leaves the data folder")
         width, height = (_whole(tree.find(f"size/{side}")) for side in ("width", "height"))
         return Picture(id, image, width, height, self._annotation(id, tree))
 
@@ -140,8 +140,9 @@ class _Reader:
             renumbered.append(Picture(p.id, p.path, p.width, p.height, new))
         return renumbered, names
 
-    def _refuse(self, kind: Any, id: str, detail: str) -> None:
+    def _refused(self, kind: Kind, id: str, detail: str) -> Picture | None:
         self.notices.append(Notice(kind, id, detail, "left out the picture"))
+        return None
 
 
 def _corners(item: Element) -> tuple[float, float, float, float] | None:

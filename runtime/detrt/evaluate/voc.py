@@ -18,12 +18,13 @@ Floats = NDArray[np.float64]
 
 
 def score_voc(
-    dataset: DataSet, detections: Sequence[Detections], iou: float = 0.5, eleven: bool = False, plus_one: bool = True
+    dataset: DataSet, detections: Sequence[Detections], iou: float = 0.5, eleven: bool = False, plus_one: bool = False
 ) -> Result:
     """VOC figures of a split; `detections[i]` belongs to `dataset.pictures[i]`.
 
-    `eleven`: the 11-point rule of VOC 2007. `plus_one`: pixel boxes are inclusive, so a box is x2 - x1 + 1 wide, as
-    in the development kit. Difficult boxes and crowd regions are neither asked for nor counted as wrong.
+    `eleven`: the 11-point rule of VOC 2007. The development kit adds 1 to every side because its corners are inclusive
+    pixels; boxes here are edges, which comes to the same. `plus_one` adds it all the same, as do tools that give edges
+    to the kit's formula. Difficult boxes and crowd regions are neither asked for nor counted as wrong.
     """
     if len(detections) != len(dataset):
         raise DetrtError(f"{len(detections)} pictures with detections, the split has {len(dataset)}")
@@ -83,9 +84,7 @@ def _judge(
 
 
 def _iou(a: Floats, b: Floats, one: float) -> Floats:
-    """With `one` = 1 boxes are inclusive pixels: x2 stands for the last pixel, one less than the edge that the
-    reader gives.
-    """
+    """Intersection over union [n, m] of boxes [n, 4] and [m, 4] whose sides are taken `one` longer."""
     low = np.maximum(a[:, None, :2], b[None, :, :2])
     high = np.minimum(a[:, None, 2:], b[None, :, 2:])
     side = np.maximum(high - low + one, 0)

@@ -32,4 +32,4 @@ class Detections:
     def pixels(self, width: int, height: int) -> NDArray[np.float32]:
         """The boxes in pixels of a picture of this size, clipped to it: float32 [n, 4]."""
         size = np.array([width, height, width, height], np.float32)
-        return np.clip(self.boxes * size, 0, size).astype(np.float32)
+        return np.asarray(np.clip(self.boxes * size, 0, size), np.float32)

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
 
 from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
 from detrt.heads.gnetdet_loss import GnetdetLoss, Reduce
 from detrt.heads.gnetdet_options import read_head_options, read_loss_options
 from detrt.heads.gnetdet_target import decode_map, encode
+from detrt.heads.revive import revive
 
 
 class GnetdetHead:
@@ -51,7 +53,21 @@ class GnetdetHead:
         grid = self.grid_of(outputs)
         if self._loss.norm.device != grid.device:
             self._loss.to(grid.device)
-        return self._loss(grid.permute(0, 2, 3, 1), targets, reduce, update)
+        terms: dict[str, Tensor] = self._loss(grid.permute(0, 2, 3, 1), targets, reduce, update)
+        return terms
+
+    def attach(self, model: nn.Module, outputs: Mapping[str, Sequence[str]]) -> RemovableHandle | None:
+        """Does the loss option `dead`: hooks the ReLU behind which this head reads, so that outputs it holds at
+        0 can learn.
+
+        `outputs` of the lock's model: names of nodes by name of output. Call it on the model that is trained,
+        after quantised stages have swapped its layers. None where the option is 0 or the output is no ReLU of
+        the model.
+        """
+        weight = self._loss.options.dead
+        modules = dict(model.named_modules())
+        node = next(iter(outputs.get(self.on[0], ())), "") if self.on else ""
+        return revive(modules[node], weight) if weight and node in modules else None
 
     def grid_of(self, outputs: Tensor | Mapping[str, Any]) -> Tensor:
         """The output that this head reads. Raises DetrtError if its shape is not the head's."""
@@ -75,11 +91,9 @@ class GnetdetHead:
         """Detections of each picture, best first; thresholds that are not given are the head's. Numpy arrays
         need no torch tensor.
         """
-        if isinstance(outputs, np.ndarray):
-            maps = outputs
-        else:
-            maps = self.grid_of(outputs).detach().to("cpu", torch.float32).numpy()
-        return [decode_map(one, self.options, conf, score, nms, max_detections) for one in maps]
+        if not isinstance(outputs, np.ndarray):
+            outputs = self.grid_of(outputs).detach().to("cpu", torch.float32).numpy()
+        return [decode_map(one, self.options, conf, score, nms, max_detections) for one in outputs]
 
     def state_dict(self) -> dict[str, Tensor]:
         """The moving normaliser of the loss."""

@@ -23,6 +23,7 @@ class GnetdetLoss(nn.Module):
     """
 
     norm: Tensor
+    class_weights: Tensor | None
 
     def __init__(self, head: HeadOptions, options: LossOptions) -> None:
         super().__init__()

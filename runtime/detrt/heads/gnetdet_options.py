@@ -78,7 +78,7 @@ def _read(kind: type[Options], given: Mapping[str, Any], place: str) -> Options:
     unknown = sorted(set(given) - known)
     if unknown:
         raise DetrtError(f"no option `{unknown[0]}`", place, f"known: {', '.join(sorted(known))}")
-    values = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
+    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
     try:
         return kind(**values)
     except TypeError as error:

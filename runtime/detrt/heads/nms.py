@@ -17,7 +17,7 @@ def iou_matrix(a: Floats, b: Floats) -> Floats:
     side = np.maximum(high - low, 0)
     inner = side[..., 0] * side[..., 1]
     union = _area(a)[:, None] + _area(b)[None, :] - inner
-    return np.divide(inner, union, out=np.zeros_like(inner), where=union > 0)
+    return np.asarray(np.divide(inner, union, out=np.zeros_like(inner), where=union > 0), np.float32)
 
 
 def nms(boxes: Floats, scores: Floats, threshold: float, labels: NDArray[np.int64] | None = None) -> NDArray[np.intp]:

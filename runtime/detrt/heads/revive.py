@@ -34,6 +34,9 @@ def revive(activation: nn.Module, weight: float) -> RemovableHandle:
     """
 
     def hook(_: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
-        return output + _Push.apply(inputs[0], weight) if torch.is_grad_enabled() else output
+        if not torch.is_grad_enabled():
+            return output
+        push: Tensor = _Push.apply(inputs[0], weight)  # type: ignore[no-untyped-call]
+        return output + push
 
     return activation.register_forward_hook(hook)

@@ -1,0 +1,142 @@
+"""What a batch holds depends on (seed, epoch, picture), never on workers, processes, the cache or where a run was taken
+up.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from detrt.data import open_dataset
+from detrt.data.cache import PictureCache
+from detrt.data.encode import Encoding
+from detrt.data.loader import Batch, plain_loader, train_loader
+from detrt.errors import DetrtError
+from detrt.heads import build_head
+
+AUGMENT = [
+    {"name": "flip", "p": 0.5},
+    {"name": "hsv", "p": 0.5, "range": [0.5, 1.5]},
+    {"name": "scale", "p": 0.5, "range": [0.8, 1.2]},
+    {"name": "shift", "p": 0.5, "range": [-0.2, 0.2]},
+    {"name": "crop", "p": 0.5, "range": [0.6, 1.0]},
+    {"name": "blur", "p": 0.5, "kernel": 5},
+]
+HEAD = build_head({"kind": "gnetdet", "on": ["grid"], "options": {"classes": 3, "grid": [6, 6]}})
+ENCODING = Encoding(96, 96, "bgr", "u5")
+
+
+def small_set(count: int = 13) -> Any:
+    data = {"format": "synthetic", "train": {"images": count, "seed": 1}, "options": {"size": [112, 100]}}
+    return open_dataset(data, "train", Path("."))
+
+
+def batches(epoch: int = 3, first: int = 0, **more: Any) -> list[Batch]:
+    options = {"batch": 4, "augment": AUGMENT, "seed": 7, "workers": 0} | more
+    loader = train_loader(small_set(), ENCODING, HEAD.targets, **options)
+    loader.set_epoch(epoch, first)
+    return list(loader)
+
+
+def assert_equal(a: list[Batch], b: list[Batch]) -> None:
+    assert [batch.ids for batch in a] == [batch.ids for batch in b]
+    for one, other in zip(a, b, strict=True):
+        assert torch.equal(one.inputs, other.inputs)
+        assert torch.equal(one.targets, other.targets)
+
+
+def test_a_batch_is_what_the_model_reads() -> None:
+    first = batches()[0]
+    assert first.inputs.shape == (4, 3, 96, 96) and first.inputs.dtype == torch.float32
+    assert first.inputs.is_contiguous(memory_format=torch.channels_last)
+    assert first.inputs.min() >= 0 and first.inputs.max() <= 31 and torch.equal(first.inputs, first.inputs.round())
+    assert first.targets.shape == (4, 6, 6, 13)
+    for boxes, labels, target in zip(first.boxes, first.labels, first.targets, strict=True):
+        assert ((boxes >= 0) & (boxes <= 1)).all()
+        assert torch.equal(HEAD.targets(boxes, labels), target)
+
+
+@pytest.mark.parametrize("workers", [1, 2, 5])
+def test_workers_change_nothing(workers: int) -> None:
+    assert_equal(batches(), batches(workers=workers))
+
+
+def test_the_cache_changes_nothing() -> None:
+    dataset = small_set()
+    first = dataset.load(0).image
+    tiny = PictureCache(dataset, limit=first.nbytes * 3)
+    assert_equal(batches(), batches(cache=tiny))
+    assert_equal(batches(epoch=4), batches(epoch=4, cache=tiny))
+    assert len(tiny._images) == 3
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_processes_share_one_global_batch(world: int) -> None:
+    whole = batches()
+    shares = [batches(rank=rank, world=world) for rank in range(world)]
+    for number, batch in enumerate(whole):
+        parts = [share[number] for share in shares]
+        assert [id for part in parts for id in part.ids] == batch.ids
+        assert torch.equal(torch.cat([part.inputs for part in parts]), batch.inputs)
+
+
+def test_an_epoch_can_be_taken_up_in_the_middle() -> None:
+    assert_equal(batches()[1:], batches(first=1))
+
+
+def test_epochs_and_seeds_differ() -> None:
+    def pixels(**more: Any) -> bytes:
+        return torch.cat([batch.inputs for batch in batches(**more)]).numpy().tobytes()
+
+    assert len({pixels(), pixels(epoch=4), pixels(seed=8)}) == 3
+
+
+def test_training_gives_full_batches_and_validation_every_picture() -> None:
+    assert [len(batch.ids) for batch in batches()] == [4, 4, 4]
+    plain = plain_loader(small_set(), ENCODING, HEAD.targets, batch=4)
+    assert [len(batch.ids) for batch in plain] == [4, 4, 4, 1] and len(plain) == 4
+    assert [id for batch in plain for id in batch.ids] == [picture.id for picture in small_set()]
+    few = plain_loader(small_set(), ENCODING, HEAD.targets, batch=4, images=6)
+    assert [len(batch.ids) for batch in few] == [4, 2]
+
+
+def test_a_process_without_a_picture_still_takes_its_step() -> None:
+    loader = plain_loader(small_set(), ENCODING, HEAD.targets, batch=4, rank=1, world=2)
+    sizes = [(len(batch.ids), tuple(batch.inputs.shape), tuple(batch.targets.shape)) for batch in loader]
+    assert sizes[-1] == (0, (0, 3, 96, 96), (0, 6, 6, 13))
+
+
+def test_a_set_smaller_than_a_batch_is_one_batch_and_never_less_than_the_processes() -> None:
+    loader = train_loader(small_set(3), ENCODING, HEAD.targets, batch=16)
+    assert [len(batch.ids) for batch in loader] == [3]
+    with pytest.raises(DetrtError, match="4 processes"):
+        train_loader(small_set(3), ENCODING, HEAD.targets, batch=16, world=4)
+
+
+def test_leaving_early_leaves_no_thread_behind() -> None:
+    import threading
+
+    loader = train_loader(small_set(), ENCODING, HEAD.targets, batch=2, workers=2)
+    for _ in loader:
+        break
+    assert not [thread for thread in threading.enumerate() if thread.name.startswith("loader")]
+
+
+def test_a_picture_that_vanishes_is_an_error_not_a_hang(tmp_path: Path) -> None:
+    from detrt.data.synthetic import write_voc
+
+    write_voc(tmp_path, {"train": 4})
+    data = {"format": "voc", "root": ".", "classes": ["disc", "square", "triangle"], "train": {"split": "train"}}
+    dataset = open_dataset(data, "train", tmp_path)
+    dataset.pictures[2].path.unlink()
+    with pytest.raises(DetrtError, match="cannot read the picture"):
+        list(train_loader(dataset, ENCODING, HEAD.targets, batch=4))
+
+
+def test_targets_count_what_a_cell_can_hold() -> None:
+    boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], np.float32)
+    assert HEAD.matches(boxes, np.array([0, 0, 2])).tolist() == [1, 0, 1]
