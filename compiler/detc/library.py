@@ -30,6 +30,12 @@ def library_names() -> list[str]:
     return sorted(path.stem for path in library_folder().glob(f"*{SUFFIX}"))
 
 
+def _near(path: Path) -> Path:
+    """The path as seen from the working folder where it lies below it, so that findings read `specs/gnetdet224.det:20`."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
 def find_spec(name: str) -> Path | Finding:
     """The file that `name` means: a path that is there, else a library spec; a finding with the nearest name otherwise."""
     try:
@@ -38,7 +44,7 @@ def find_spec(name: str) -> Path | Finding:
             return path
         known = library_names()
         if name.removesuffix(SUFFIX) in known:
-            return library_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}"
+            return _near(library_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}")
     except (OSError, ValueError):
         known = library_names()
     near = closest(Path(name.replace("\0", "")).stem, known)

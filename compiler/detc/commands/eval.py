@@ -1,0 +1,110 @@
+"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of the training stages."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from detc.commands.outcome import OK, refuse
+
+if TYPE_CHECKING:
+    from detrt.evaluate.result import Result
+    from detrt.lock import Lock
+
+RULES = ("coco", "pycocotools", "voc", "voc2007")
+SPLITS = ("train", "val", "test")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, or a .safetensors checkpoint")
+    parser.add_argument("--build", type=Path, metavar="DIR", help="the build folder (default: the one MODEL lies in)")
+    parser.add_argument("--split", choices=SPLITS, help="default: test if there is one, else val")
+    parser.add_argument("--rule", choices=RULES, default="coco", help="how boxes are scored (default: coco)")
+    parser.add_argument("--images", type=int, metavar="N", help="only the first N pictures")
+    parser.add_argument("--data-root", type=Path, metavar="DIR", help="where relative data roots start")
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
+    parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the figures there as JSON too")
+    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
+
+
+def run(args: argparse.Namespace) -> int:
+    from detc.commands.finished import LOCK, above
+    from detc.commands.progress import bar
+    from detc.commands.writing import write_whole
+    from detrt.errors import DetrtError
+
+    folder = args.build or above(args.model)
+    if folder is None:
+        return refuse(f"{args.model} lies in no build folder", "give it with --build: its lock names the data")
+    if args.images is not None and args.images < 1:
+        return refuse(f"--images {args.images}: at least 1 picture is needed")
+    try:
+        from detrt.data.check import check_labels
+        from detrt.evaluate.score import evaluate
+        from detrt.lock import read_lock
+        from detrt.predictor import open_predictor
+
+        predictor = open_predictor(args.model, args.device)
+        lock = read_lock(folder / LOCK)
+        split, dataset = _dataset(lock, folder / LOCK, args.split, args.data_root)
+        dataset, report = check_labels(dataset)
+        for line in report.lines():
+            print(line)
+        total = min(args.images or len(dataset), len(dataset))
+        with bar(f"{predictor.name}, {predictor.kind}") as tick:
+            result = evaluate(predictor, dataset, args.rule, args.images, lambda done: tick(done, total))
+    except DetrtError as error:
+        return refuse(str(error))
+    print(f"{predictor.name}, {predictor.kind}, {split} split, {args.rule} rules")
+    print("\n".join(f"  {line}" for line in result.lines()))
+    stages = _stages(folder, split)
+    if stages:
+        print("\nbeside the stages of training (their own arithmetic, same split):")
+        print("\n".join(_table(stages, predictor.kind, result)))
+    if args.out is not None:
+        figures = {"schema": 1, "model": predictor.name, "kind": predictor.kind, "split": split, "stages": stages}
+        write_whole(args.out, json.dumps({**figures, "result": result.as_dict()}, indent=2) + "\n")
+    return OK
+
+
+def _dataset(lock: Lock, lock_path: Path, split: str | None, data_root: Path | None) -> tuple[str, Any]:
+    """The split that is asked for, else test, else val, of the data that the last stage learns from. Raises DetrtError."""
+    import torch
+
+    from detrt.errors import DetrtError
+    from detrt.train.roots import data_bases
+    from detrt.train.task import DetectionTask
+
+    stage = next((stage for stage in reversed(lock.stages) if stage.data), None)
+    if stage is None:
+        raise DetrtError("the spec has no stage with data, so there is nothing to score on", lock_path)
+    task = DetectionTask(lock, stage.model, stage.data, data_bases(data_root, lock_path), torch.device("cpu"))
+    chosen = split or next((s for s in ("test", "val") if task.has_split(s)), "train")
+    if not task.has_split(chosen):
+        raise DetrtError(f"the data set `{stage.data}` has no split `{chosen}`", lock_path)
+    return chosen, task.dataset(chosen)
+
+
+def _stages(folder: Path, split: str) -> list[dict[str, Any]]:
+    """The final figures of the stages of the newest finished run, where they were taken on the same split."""
+    runs = sorted(folder.glob("runs/*/result.json"), key=lambda path: path.stat().st_mtime)
+    if not runs:
+        return []
+    try:
+        stages = json.loads(runs[-1].read_text(encoding="utf-8"))["stages"]
+        return [
+            {"name": stage["name"], **{key: stage["final"][key] for key in ("map50", "map")}}
+            for stage in stages
+            if stage["kind"] == "train" and stage["final_split"] == split and {"map50", "map"} <= stage["final"].keys()
+        ]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return []
+
+
+def _table(stages: list[dict[str, Any]], kind: str, result: Result) -> list[str]:
+    rows = [*stages, {"name": kind, "map50": result.map50, "map": result.map}]
+    width = max(len(row["name"]) for row in rows)
+    head = f"  {'':<{width}}  {'mAP@0.5':>8}  {'mAP':>6}"
+    return [head, *(f"  {row['name']:<{width}}  {row['map50']:8.3f}  {row['map']:6.3f}" for row in rows)]

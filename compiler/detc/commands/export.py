@@ -1,0 +1,28 @@
+"""Write the files that go to the device, from the last trained stage: `artifacts/` in the build folder.
+
+The options behind SPEC are those of export.py in the build folder, such as --vendor-inputs."""
+
+from __future__ import annotations
+
+import argparse
+
+from detc.commands.outcome import refuse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("spec", metavar="SPEC", help="a spec that was built, or its build folder")
+    parser.add_argument("--target", metavar="NAME", help="the target it was built for")
+    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
+    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="..", help="options of export.py")
+
+
+def run(args: argparse.Namespace) -> int:
+    from detc.commands.child import run_program
+    from detc.commands.finished import find_build
+
+    folder = find_build(args.spec, args.target)
+    if isinstance(folder, str):
+        return refuse(folder, f"build and train first: detc train {args.spec} --target NAME")
+    if not (folder / "export.py").is_file():
+        return refuse(f"{folder} was built without a target or without stages", "build with --target NAME")
+    return run_program(folder, "export.py", args.rest)

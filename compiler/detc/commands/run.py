@@ -1,0 +1,41 @@
+"""Detect on a picture, a folder or a video, with an artifacts folder (in the device's own arithmetic) or a float checkpoint.
+
+Writes annotated copies and one JSON of everything found."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from detc.commands.outcome import OK, refuse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, or a .safetensors checkpoint")
+    parser.add_argument("source", type=Path, metavar="PICTURES", help="a picture, a folder of pictures, or a video")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=Path("detections"), metavar="DIR", help="default: detections/"
+    )
+    parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="only what could not be done")
+    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
+
+
+def run(args: argparse.Namespace) -> int:
+    from detc.commands.progress import bar
+    from detrt.errors import DetrtError
+    from detrt.predict import predict
+    from detrt.predictor import open_predictor
+
+    try:
+        predictor = open_predictor(args.model, args.device)
+        with bar(f"{predictor.name}, {predictor.kind}") as tick:
+            outcome = predict(predictor, args.source, args.out, tick)
+    except DetrtError as error:
+        return refuse(str(error))
+    for name, reason in outcome.refused:
+        refuse(f"{name}: {reason}")
+    if not args.quiet:
+        print(f"{outcome.objects} objects in {outcome.pictures} pictures ({predictor.kind})")
+        print(f"{outcome.results}  and {len(outcome.files)} annotated files in {args.out}")
+    return OK
