@@ -87,13 +87,16 @@ def _swap(new: Path, folder: Path, old: set[str]) -> None:
         if path.name not in old and not (new / path.name).exists():
             (shutil.copytree if path.is_dir() else shutil.copy2)(path, new / path.name)
     aside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}.old."))
-    os.replace(folder, aside)
     try:
-        os.replace(new, folder)
-    except OSError:
-        os.replace(aside, folder)
-        raise
-    shutil.rmtree(aside, ignore_errors=True)
+        os.replace(folder, aside)
+        try:
+            os.replace(new, folder)
+        except OSError:
+            os.replace(aside, folder)
+            raise
+    finally:
+        if folder.exists():
+            shutil.rmtree(aside, ignore_errors=True)
 
 
 @dataclass(frozen=True, slots=True)
