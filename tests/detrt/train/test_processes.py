@@ -1,0 +1,130 @@
+"""The same training in one process and in two, on one machine and on two."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_detector import all_stages, environment, run, write_lock
+
+from detrt.train.checkpoint import read_checkpoint
+
+PROGRAM = str(Path(__file__).parent / "tiny_detector.py")
+TORCHRUN = [sys.executable, "-m", "torch.distributed.run"]
+
+
+def free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+def stages() -> list[dict[str, object]]:
+    found = all_stages()
+    for stage in found:
+        stage |= {"epochs": 3, "choose": "loss"}
+        # Exact ties of detections may fall either way; the last epoch is compared, whichever is best.
+    return found[:2]
+
+
+def same_up_to_summation_order(folder: Path, one: str, two: str) -> None:
+    for stage in ("float", "weights"):
+        first, second = (read_checkpoint(folder / f"runs/{name}/{stage}/last.safetensors") for name in (one, two))
+        for group in ("model", "ema", "head"):
+            for key, value in first.group(group).items():
+                torch.testing.assert_close(
+                    second.group(group)[key], value, rtol=2e-3, atol=2e-5, msg=f"{stage} {group}/{key}"
+                )
+        curves = [list(csv.DictReader((folder / f"runs/{name}/{stage}/metrics.csv").open())) for name in (one, two)]
+        for a, b in zip(*curves, strict=True):
+            for key in a:
+                if key.startswith(("train/", "val/loss")):
+                    assert float(a[key]) == pytest.approx(float(b[key]), rel=2e-3, abs=1e-6), (stage, a["epoch"], key)
+
+
+@pytest.mark.long
+def test_two_processes_agree_with_one(tmp_path: Path) -> None:
+    path = write_lock(tmp_path, stages())
+    assert run(path, "--name", "one") == 0
+    command = [*TORCHRUN, "--standalone", "--nproc_per_node=2", PROGRAM, str(path), "--name", "two"]
+    done = subprocess.run(command, env=environment(), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.count("float 3/3") == 1, "only the first process prints"
+    same_up_to_summation_order(tmp_path, "one", "two")
+    result = json.loads((tmp_path / "runs/two/result.json").read_text())
+    assert [stage["name"] for stage in result["stages"]] == ["float", "weights"]
+
+
+@pytest.mark.long
+def test_two_machines_agree_with_one(tmp_path: Path) -> None:
+    path = write_lock(tmp_path, stages())
+    assert run(path, "--name", "one") == 0
+    port = free_port()
+
+    def node(rank: int) -> subprocess.Popen[str]:
+        command = [
+            *TORCHRUN,
+            "--nnodes=2",
+            "--nproc_per_node=1",
+            f"--node_rank={rank}",
+            "--master_addr=127.0.0.1",
+            f"--master_port={port}",
+        ]
+        return subprocess.Popen(
+            [*command, PROGRAM, str(path), "--name", "two"],
+            env=environment(),
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    nodes = [node(0), node(1)]
+    for machine in nodes:
+        _, errors = machine.communicate(timeout=120)
+        assert machine.returncode == 0, errors[-3000:]
+    same_up_to_summation_order(tmp_path, "one", "two")
+
+
+@pytest.mark.long
+def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
+    found = stages()[:1]
+    found[0]["epochs"] = 40
+    path = write_lock(tmp_path, found)
+    command = [*TORCHRUN, "--standalone", "--nproc_per_node=2", PROGRAM, str(path), "--name"]
+    whole = subprocess.run([*command, "whole"], env=environment(), capture_output=True, text=True, timeout=120)
+    assert whole.returncode == 0, whole.stderr[-3000:]
+    stopped = subprocess.Popen(
+        [*command, "a"], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    while not (tmp_path / "runs/a/float/last.safetensors").exists():
+        assert stopped.poll() is None
+        time.sleep(0.01)
+    stopped.send_signal(signal.SIGINT)  # torchrun hands it on to its processes
+    _, errors = stopped.communicate(timeout=60)
+    assert stopped.returncode != 0
+    assert not (tmp_path / "runs/a/float/stage.json").exists(), "it was over before it was stopped"
+    resumed = subprocess.run(
+        [*command, "a", "--resume"], env=environment(), capture_output=True, text=True, timeout=120
+    )
+    assert resumed.returncode == 0, resumed.stderr[-3000:]
+    hashes = [
+        json.loads((tmp_path / f"runs/{name}/result.json").read_text())["stages"][0]["weights_sha256"]
+        for name in ("whole", "a")
+    ]
+    assert hashes[0] == hashes[1]
+
+
+def test_a_batch_too_small_to_share_is_refused() -> None:
+    from detrt.data.order import require_work_for_all
+    from detrt.errors import DetrtError
+
+    with pytest.raises(DetrtError, match="cannot be split over 5 processes"):
+        require_work_for_all(4, 12, 5)
