@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from detrt.lock import Lock, Stage
+from detrt.lock import Caps, Lock, Stage
 from detrt.train.contracts import Backend
 from detrt.train.network import Network, Pictures
 
@@ -39,22 +39,18 @@ def calibrate(
     """Measures caps on `stage.images` pictures. With `choose`, the percentile whose quantised network scores best,
     the first of equals.
     """
-    options = stage.calibrate.model_dump(mode="json")["caps"] if stage.calibrate else {"name": "percentile", "q": 99.0}
-    percentiles = options.pop("choose", None) or [options["q"]]
-    images = stage.images or 500
+    options = stage.calibrate.caps if stage.calibrate else Caps()
+    percentiles = options.choose if options.choose and score is not None else [options.q]
     network.model.eval()
-    if len(percentiles) == 1 or score is None:
-        caps = backend.calibrate(network.model, lock.raw, pictures(images), {**options, "q": percentiles[0]})
-        return Calibration(caps, percentiles[0], {})
-    measured: dict[float, dict[str, float]] = {}
+    measured = backend.measure(network.model, lock.raw, pictures(stage.images or 500), percentiles)
+    if score is None or len(percentiles) == 1:
+        return Calibration(measured[0], percentiles[0], {})
     scores: dict[float, float] = {}
-    for percentile in percentiles:
-        caps = backend.calibrate(network.model, lock.raw, pictures(images), {**options, "q": percentile})
+    for percentile, caps in zip(percentiles, measured, strict=True):
         scores[percentile] = score(Network(_quantised(network.model, lock, stage, backend, caps)))
-        measured[percentile] = caps
         say(f"  percentile {percentile:g}: map50 {scores[percentile]:.3f} before any training")
     best = max(percentiles, key=lambda percentile: scores[percentile])
-    return Calibration(measured[best], best, scores)
+    return Calibration(measured[percentiles.index(best)], best, scores)
 
 
 def _quantised(model: nn.Module, lock: Lock, stage: Stage, backend: Backend, caps: dict[str, float]) -> nn.Module:

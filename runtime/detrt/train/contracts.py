@@ -97,15 +97,18 @@ class Task(Protocol):
 
 
 class Backend(Protocol):
-    """The quantised stages of a device package (detrt.devices.NAME.stages)."""
+    """The quantised stages of a device package (detrt.devices.NAME). One may also have `clipped(model)`: what left the
+    device's integer range in the last forward pass, by layer.
+    """
 
     def prepare(
         self, model: nn.Module, lock: dict[str, Any], stage: dict[str, Any], caps: dict[str, float] | None
     ) -> nn.Module: ...
 
-    def calibrate(
-        self, model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], options: dict[str, Any]
-    ) -> dict[str, float]: ...
+    def measure(
+        self, model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], ranks: Sequence[float]
+    ) -> list[dict[str, float]]:
+        """The caps, by name of the relu node, at each percentile of `ranks`."""
 
     def fold(self, model: nn.Module, lock: dict[str, Any], caps: dict[str, float]) -> None: ...
 

@@ -140,16 +140,30 @@ class _Inputs:
 
 
 def _base_of(raw: dict[str, Any], name: str, bases: Sequence[Path]) -> Path:
-    """The first folder below which the data root exists."""
+    """The first folder below which the data root exists; `raw` is changed to `.` if one of `bases` is the data set
+    itself.
+    """
     root = Path(str(raw.get("root") or ".")).expanduser()
     if raw.get("format") == "synthetic" or root.is_absolute():
         return bases[0]
     for base in bases:
         if (base / root).is_dir():
             return base
+    if len(bases) == 1 and _is_data_set(bases[0], raw):
+        raw["root"] = "."
+        return bases[0]
     tried = ", ".join(str((base / root).resolve()) for base in bases)
     raise DetrtError(
         f"the data set `{name}` is not there: `{root}` was looked for as {tried}",
         f"data.{name}.root",
         f"--data-root FOLDER, or --set data.{name}.root=FOLDER",
     )
+
+
+def _is_data_set(folder: Path, raw: dict[str, Any]) -> bool:
+    """True if the training split's files are right in `folder`."""
+    where = raw.get("train")
+    if not isinstance(where, dict):
+        return False
+    marks = {"voc": "ImageSets/Main", "coco": str(where.get("annotations")), "images": str(where.get("folder"))}
+    return (folder / marks.get(str(raw.get("format")), "/nowhere")).exists()

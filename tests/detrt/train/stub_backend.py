@@ -44,14 +44,15 @@ def prepare(model: nn.Module, lock: dict[str, Any], stage: dict[str, Any], caps:
     return model
 
 
-def calibrate(
-    model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], options: dict[str, Any]
-) -> dict[str, float]:
-    caps = dict.fromkeys(PAIRS.values(), 0.0)
+def measure(
+    model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], ranks: list[float]
+) -> list[dict[str, float]]:
+    caps = [dict.fromkeys(PAIRS.values(), 1e-3) for _ in ranks]
 
     def hook(relu: str):
         def keep(_: nn.Module, __: object, output: Tensor) -> None:
-            caps[relu] = max(caps[relu], float(torch.quantile(output.reshape(-1), options["q"] / 100)), 1e-3)
+            for found, rank in zip(caps, ranks, strict=True):
+                found[relu] = max(found[relu], float(torch.quantile(output.reshape(-1), rank / 100)))
 
         return keep
 

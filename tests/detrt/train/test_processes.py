@@ -108,7 +108,7 @@ def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
         assert stopped.poll() is None
         time.sleep(0.01)
     stopped.send_signal(signal.SIGINT)  # torchrun hands it on to its processes
-    _, errors = stopped.communicate(timeout=60)
+    stopped.communicate(timeout=60)
     assert stopped.returncode != 0
     assert not (tmp_path / "runs/a/float/stage.json").exists(), "it was over before it was stopped"
     resumed = subprocess.run(
