@@ -7,10 +7,10 @@ from collections.abc import Iterable
 _LONGEST = 64
 
 
-def closest(word: str, candidates: Iterable[str]) -> str | None:
+def closest(word: str, candidates: Iterable[str], most: int | None = None) -> str | None:
     """The nearest candidate, or None if none is near. Case and `-` for `_` cost almost nothing; one slip in three letters
     is near. Ties go to the candidate with the same first letter, then the same length, then to the first of the
-    alphabet."""
+    alphabet. With `most`, no more slips than that are near."""
     if not 0 < len(word) <= _LONGEST:
         return None
     folded = _fold(word)
@@ -20,6 +20,8 @@ def closest(word: str, candidates: Iterable[str]) -> str | None:
             continue
         near = _fold(candidate)
         distance = 0.5 if near == folded else float(_distance(folded, near))
+        if most is not None and distance > most:
+            continue
         rank = (distance, near[0] != folded[0], abs(len(candidate) - len(word)), candidate)
         if distance <= _slips(candidate) and (best is None or rank < best):
             best = rank

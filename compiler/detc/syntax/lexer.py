@@ -138,7 +138,8 @@ def _join_units(tokens: Tokens, findings: list[Finding]) -> Tokens:
             lines[end] == lines[number] and kinds[end] in _AFTER_HEAD
         ):  # an item begins with the last word, or the last two
             words = max(0, end - first - 2)
-            if end - first == 2 and len(texts[first]) >= 4 and closest(texts[first], _LONG_UNITS) is not None:
+            # One slip only: `16 stage float {` is an item, `16 epocs stage {` is not.
+            if end - first == 2 and len(texts[first]) >= 4 and closest(texts[first], _LONG_UNITS, most=1) is not None:
                 words = 1
         else:
             words = end - first
