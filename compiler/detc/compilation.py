@@ -22,8 +22,8 @@ from detc.targets.backend import Judgement
 class Compilation:
     """A spec as compiled. `model` is the one that the target holds (or the last of the file), `graph` its counted graph.
 
-    `metrics`, `limits` (budget bars) and `layers` (table rows) are plain JSON values; `plan` is the target's mapping, None without a
-    target or where there is nothing to map. `fits` is true if no finding is an error.
+    `metrics`, `limits` (budget bars), `layers` (table rows) and `groups` are plain JSON values. `plan` is the target's mapping, None
+    without a target or where there is nothing to map. `fits` is true if no finding is an error.
     """
 
     program: Program
@@ -37,6 +37,7 @@ class Compilation:
     plan: dict[str, Any] | None = None
     groups: list[dict[str, Any]] = field(default_factory=list)
     memory: str = ""
+    titles: dict[str, str] = field(default_factory=dict)
     deploy: Deploy | None = None
 
     @property
@@ -67,11 +68,15 @@ def compile_program(program: Program, target: str | None) -> Compilation:
         if number == 0:
             done.model, done.graph, done.metrics, done.limits = chosen, part.graph, part.metrics, part.limits
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
-            done.groups, done.memory = part.groups, part.memory
+            done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
             chosen.graph = part.graph or chosen.graph
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     judged, found = judge_gates(gates, done.metrics)
     done.findings += tuple(found)
+    verdicts = iter(judged)
+    program.gates = [next(verdicts) for _ in program.gates]
+    for deploy in deploys:
+        deploy.gates = [next(verdicts) for _ in deploy.gates]
     return done
 
 
@@ -98,6 +103,7 @@ def _compile_model(program: Program, model: Model) -> Compilation:
         judgement.plan,
         judgement.groups,
         judgement.memory,
+        judgement.titles,
     )
 
 

@@ -88,6 +88,8 @@ def read(items: Sequence[tree.Block], scope: Environment) -> None:
     if judged is None:
         return
     program.target = targets.resolve(_called(judged, context.target), context, None, chosen=True)
+    if program.target:
+        program.gates.extend(program.target.gates)
     program.deploys = [deploy for deploy, target in chosen if target.name == judged.name]
     if program.target and not program.deploys and program.models:
         model = program.models[_main_model(program)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from detc.diagnostics import Related, Rule, Span
 from detc.diagnostics.did_you_mean import closest
@@ -78,15 +78,14 @@ ATTRIBUTES = ("source", "placeholder")
 LIMITS = "limits"
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """What `@source` and `@placeholder` say of the items below them; the nearest wins."""
 
     source: str = ""
     placeholder: bool = False
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Body:
     """A target's body under construction: `root` grows as the blocks of its line are read, the oldest first."""
 

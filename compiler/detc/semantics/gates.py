@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Rule
+from detc.diagnostics.did_you_mean import closest
 from detc.semantics.program import Gate
 from detc.semantics.reading import Reader, did_you_mean, plain_value
 from detc.semantics.schema.kind import MISSING, dotted
@@ -251,11 +252,13 @@ def evaluate_condition(condition: Condition, metrics: Metrics) -> Any:
 def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ()) -> tuple[list[Gate], list[Finding]]:
     """The gates with their verdicts, and a finding for each that failed or is not judged yet.
 
-    A metric that is None, or a name in `known`, exists but is not measured yet; any other unknown name is an error.
+    A metric that is None, or a name in `known`, exists but is not measured yet. Any other name is an error where a target has given
+    its metrics, or where it looks like a misspelt one; otherwise it may be a metric of a target that is not chosen yet.
     """
     judged: list[Gate] = []
     findings: list[Finding] = []
     names = {*metrics, *known, *TRAINING_METRICS, *NET_METRICS}
+    final = bool(set(metrics) - set(NET_METRICS))
     for gate in gates:
         value = evaluate_condition(gate.condition, metrics)
         if isinstance(value, bool):
@@ -270,6 +273,7 @@ def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ())
             continue
         judged.append(replace(gate, verdict="unjudged"))
         unknown = [name for name in names_in(gate.condition) if name not in names and "." not in name]
+        unknown = [name for name in unknown if final or closest(name, names)]
         for name in unknown:
             findings.append(UNKNOWN_METRIC(gate.span, actual=name, remedy=did_you_mean(name, tuple(names))))
         if not unknown:

@@ -44,7 +44,7 @@ UNREADABLE = Rule(
 RULES = (UNKNOWN, REFUSED, UNREADABLE)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Override:
     """One `--set`: `text` is what stands after `=`, `expr` what it means as an expression (None if it is none)."""
 
@@ -65,7 +65,7 @@ class Override:
         return kind.read(self.expr, at, key)
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Overrides:
     """All of a run, and every path that could have been set: for the finding about one that nothing took."""
 

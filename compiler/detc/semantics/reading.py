@@ -26,7 +26,7 @@ _SHOWN = {
 }  # fmt: skip
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Reader:
     """Evaluates in `scope`, reports by `rules`. `sources` give the text of a span; `overrides` are what `--set` asks for."""
 

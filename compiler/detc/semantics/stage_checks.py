@@ -24,6 +24,8 @@ from detc.semantics.stage_rules import (
 def check_length(draft: Draft, at: Reader) -> None:
     """A calibration has images and a start, a training stage epochs."""
 
+    read_well = draft.good
+
     def bad(problem: str, remedy: str, key: str = "") -> None:
         at.report(CALIBRATION(draft.place(key), name=draft.name, problem=problem, remedy=remedy))
         draft.good = False
@@ -32,12 +34,12 @@ def check_length(draft: Draft, at: Reader) -> None:
         for key in ("epochs", "run"):
             if key in draft.own:
                 bad("calibrates and has epochs", "write `images = 500` instead", key)
-        if draft.value("images") is None:
+        if draft.value("images") is None and read_well:
             bad("calibrates and does not say on how many images", "add `images = 500`", "calibrate.caps")
-        if draft.value("start") is None:
+        if draft.value("start") is None and read_well:
             bad("calibrates a net that no stage has trained", "add `start = STAGE.best`", "calibrate.caps")
         return
-    if draft.value("epochs") is None:
+    if draft.value("epochs") is None and read_well:
         bad("does not say how long it trains", "add `epochs = 100`")
     if "images" in draft.own:
         bad("trains and counts images", "write `epochs = 100` instead, or `calibrate caps = percentile(99)`", "images")

@@ -12,7 +12,7 @@ from detc.semantics.schema.key import Key
 from detc.syntax import tree
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Draft:
     """A stage as read: its own keys and those of its block, before anything is looked up."""
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Related
-from detc.semantics.gates import read_gate, stages_in
+from detc.semantics.gates import judge, read_gate, stages_in
 from detc.semantics.program import Model, Program, Setting, Stage
 from detc.semantics.reading import Reader, did_you_mean
 from detc.semantics.schema.head import HEADS
@@ -119,10 +119,12 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         _refer(draft, by_id, at)
         for item in draft.requires:
             gate = read_gate(item, at, draft.id, _callable(draft, by_id))
-            if gate:
-                draft.gates.append(gate)
-            else:
+            if gate is None:
                 draft.good = False
+                continue
+            judged, found = judge([gate], {})
+            at.findings.extend(found)
+            draft.gates.extend(judged)
         check_length(draft, at)
         check_data(draft, at, program)
         check_parts(draft, by_id, at)

@@ -62,7 +62,7 @@ BASES = ("accelerator", "microcontroller", "neuromorphic", "host")
 """Names that a target may extend although nothing defines them: kinds of machines, without facts."""
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class TargetLibrary:
     """The `target` blocks that are known by now, and the targets resolved from them."""
 

@@ -17,7 +17,7 @@ _SHARE = Number(low=0, high=1)
 _WEIGHT = Number(low=0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class HeadKind:
     """`outputs`: how many tensors it reads; `channels`: what each must have, `formula` how that is said; `loss`: stage keys."""
 

@@ -13,7 +13,7 @@ REQUIRED: Any = object()
 """The default of a key that must be given."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Key:
     """`name` may be dotted (`loss.noobj`): then `loss noobj = 1`, `loss.noobj = 1` and `loss { noobj = 1 }` all set it.
 
@@ -27,7 +27,7 @@ class Key:
     example: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Schema:
     """What a section or a call takes. In a call positional arguments fill the keys in their order."""
 

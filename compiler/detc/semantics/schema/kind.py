@@ -1,4 +1,7 @@
-"""The kinds of values that keys take: each reads an expression into plain JSON values, or reports why it cannot."""
+"""The kinds of values that keys take: each reads an expression into plain JSON values, or reports why it cannot.
+
+Kinds are never compared or printed, and making the methods for that would be a good part of a short run's time.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +35,7 @@ class Kind:
         return MISSING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Number(Kind):
     """A number in `low .. high` (exclusive ends with `above`, `below`). `unit` is the unit that a remedy shows.
 
@@ -91,7 +94,7 @@ class Number(Kind):
         return number if inside else at.wrong(expr, key, self.describe)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Flag(Kind):
     @property
     def describe(self) -> str:
@@ -102,7 +105,7 @@ class Flag(Kind):
         return value if value is MISSING or isinstance(value, bool) else at.wrong(expr, key, self.describe)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Text(Kind):
     """A string; with `path`, also `path("...")`. `--set` gives it without quotes."""
 
@@ -133,7 +136,7 @@ class Text(Kind):
         return text if text and '"' not in text and not text.startswith("path(") else MISSING
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Word(Kind):
     """One of a few words, such as `bf16`; a string or a parameter holding one will do too."""
 
@@ -152,7 +155,7 @@ class Word(Kind):
         return at.unknown_word(expr, key, at.text(expr), self.words)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Maybe(Kind):
     """`none`, or a value of `kind`."""
 
@@ -171,7 +174,7 @@ class Maybe(Kind):
         return MISSING if text == "none" else self.kind.read_raw(text)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ListOf(Kind):
     """A list of values of `kind`; `single` takes one value for a list of one."""
 
@@ -212,7 +215,7 @@ class ListOf(Kind):
         return isinstance(self.kind, Number) and isinstance(item, (int, float)) and not isinstance(item, bool)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Span(Kind):
     """A range `low .. high`, as [low, high]. With `around`, one number a gives [around - a, around + a]."""
 
@@ -234,7 +237,7 @@ class Span(Kind):
         return [int(end) for end in ends] if self.whole else list(ends)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Choice(Kind):
     """A call of one of a few names: `sgd(lr = 1e-3)` or `constant`; gives {"name": .., its keys}."""
 
@@ -256,7 +259,7 @@ class Choice(Kind):
         return MISSING if values is MISSING else {"name": function.id, **values}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Either(Kind):
     """A word that stands for a whole value (`none`, `auto`), else a value of `kind`."""
 
@@ -273,7 +276,7 @@ class Either(Kind):
         return self.kind.read(expr, at, key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Dotted(Kind):
     """A dotted name taken as it stands, such as `imagenet.classify.best`; what it refers to is looked up later."""
 
@@ -288,7 +291,7 @@ class Dotted(Kind):
         return at.wrong(expr, key, self.describe) if path is None else path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class Anything(Kind):
     """Any plain value: numbers, words, strings, lists, maps."""
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from detc.diagnostics import Rule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class SectionRules:
     """The family of one area: codes PREFIX101 to PREFIX107."""
 
