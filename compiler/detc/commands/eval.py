@@ -1,4 +1,4 @@
-"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of the training stages."""
+"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of all stages."""
 
 from __future__ import annotations
 

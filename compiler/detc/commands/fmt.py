@@ -1,4 +1,6 @@
-"""Format specs in place. `--check` only says which would change, `--diff` shows how; comments are kept, the meaning never changes."""
+"""Format specs in place. `--check` only says which would change, `--diff` shows how.
+
+Comments are kept, and the meaning never changes."""
 
 from __future__ import annotations
 

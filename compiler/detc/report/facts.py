@@ -7,7 +7,7 @@ from typing import Any
 
 from detc.report.ansi import Terminal, table
 from detc.report.figures import size
-from detc.semantics.program import Section, Target
+from detc.semantics.program import Fact, Section, Target
 
 
 def fact_lines(target: Target, terminal: Terminal) -> list[str]:
@@ -25,17 +25,28 @@ def fact_lines(target: Target, terminal: Terminal) -> list[str]:
 def _rows(section: Section, prefix: str) -> Iterator[list[str]]:
     for fact in section.facts.values():
         source = "none yet" if fact.placeholder else fact.source
-        yield [prefix + fact.name, fact.op, _value(fact.value), source]
+        yield [prefix + fact.name, fact.op, fact_text(fact), source]
     for inner in section.sections:
         label = "limit" if inner.kind == "limits" else f"{inner.kind} {inner.label}".strip()
         yield from _rows(inner, f"{prefix}{label} . ")
 
 
-def _value(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(_value, value))
+def fact_text(fact: Fact) -> str:
+    """A fact's value as a spec would write it; a list without its brackets."""
+    value = fact.value
+    if isinstance(value, list | tuple) and (fact.op == "in" or any(isinstance(v, str | tuple) for v in value)):
+        return ", ".join(_one(v, fact.dimension) for v in value)
+    return _one(value, fact.dimension)
+
+
+def _one(value: Any, dimension: str) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, tuple):
-        return "x".join(map(_value, value))
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 65536:
-        return f"{value} ({size(value)})"
-    return {True: "true", False: "false"}.get(value, str(value)) if isinstance(value, bool) else str(value)
+        return "x".join(map(str, value))
+    if hasattr(value, "low") and hasattr(value, "high"):
+        return f"{value.low:g} .. {value.high:g}"
+    if isinstance(value, int | float) and dimension == "bytes":
+        return size(value) if value % 1024 == 0 else f"{value} B"
+    unit = {"bits": "bits", "pixels": "px"}.get(dimension, "")
+    return f"{value} {unit}".rstrip()

@@ -10,7 +10,7 @@ from detc.diagnostics import Finding, Source, Span
 from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
 from detc.report.picture import net_picture
-from detc.report.text import tally
+from detc.report.text import tally, title_of
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
@@ -27,12 +27,12 @@ def report_html(compilation: Compilation) -> str:
     program = compilation.program
     text: str = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         name=program.name,
-        doc=(compilation.model.doc if compilation.model else "") or "",
+        doc=_headline(compilation),
         file=program.file,
         target=compilation.target,
         fits=compilation.fits,
         tally=tally(compilation.findings) or "no findings",
-        figures=_figures(compilation.metrics),
+        figures=_figures(compilation),
         bars=[_bar(entry) for entry in compilation.limits],
         picture=Markup(net_picture(compilation)),
         groups=compilation.groups,
@@ -46,18 +46,24 @@ def report_html(compilation: Compilation) -> str:
     return text
 
 
-def _figures(metrics: dict[str, Any]) -> list[tuple[str, str, str]]:
+def _figures(compilation: Compilation) -> list[tuple[str, str, str]]:
     """(title, short figure, exact figure)"""
     shown = []
-    for name, value in metrics.items():
-        if not isinstance(value, int | float):
-            continue
-        if name.endswith("_bytes"):
-            shown.append((name.removesuffix("_bytes").replace("_", " "), size(value), f"{count(value)} bytes"))
-        else:
-            title = {"params": "parameters", "macs": "multiplications a picture"}.get(name, name.replace("_", " "))
-            shown.append((title, short(value), count(value)))
+    for name, value in compilation.metrics.items():
+        if isinstance(value, int | float):
+            in_bytes = name.endswith("_bytes")
+            exact = f"{count(value)} bytes" if in_bytes else count(value)
+            shown.append((title_of(name, compilation), size(value) if in_bytes else short(value), exact))
     return shown
+
+
+def _headline(compilation: Compilation) -> str:
+    """What the spec says of itself: the model's doc, else the first `##` line of its file."""
+    if compilation.model and compilation.model.doc:
+        return compilation.model.doc
+    source = compilation.program.sources.get(compilation.program.file)
+    lines = source.text.split("\n", 20) if source else []
+    return next((line.removeprefix("##").strip() for line in lines if line.startswith("##")), "")
 
 
 def _bar(entry: dict[str, Any]) -> dict[str, Any]:

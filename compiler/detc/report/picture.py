@@ -9,7 +9,7 @@ from typing import Any
 from detc.compilation import Compilation
 from detc.report.figures import size
 
-STEP, WIDTH, GAP = 34, 22, 18
+STEP, WIDTH, GAP = 46, 28, 22
 TOP, MAPS, MEMORY = 58, 150, 110
 
 

@@ -72,7 +72,7 @@ def facts(compilation: Compilation, terminal: Terminal) -> str:
         return ""
     shown = [f"{count(figures['params'])} parameters", f"{short(figures['macs'])} multiplications a picture"]
     shown += [
-        f"{name.removesuffix('_bytes').replace('_', ' ')} {size(value) if name.endswith('_bytes') else count(value)}"
+        f"{title_of(name, compilation)} {size(value) if name.endswith('_bytes') else count(value)}"
         for name, value in figures.items()
         if name not in ("params", "macs") and isinstance(value, int | float)
     ]
@@ -86,6 +86,12 @@ def facts(compilation: Compilation, terminal: Terminal) -> str:
         changed = ", ".join(f"{s.name} = {s.value}" for s in compilation.program.overrides)
         lines.append(terminal.paint(f"  set from outside: {changed}", "cyan"))
     return "\n".join(lines)
+
+
+def title_of(metric: str, compilation: Compilation) -> str:
+    """What a metric is called on paper: the target's word for it, else its name."""
+    plain = {"params": "parameters", "macs": "multiplications a picture"}
+    return compilation.titles.get(metric) or plain.get(metric) or metric.removesuffix("_bytes").replace("_", " ")
 
 
 def _wrapped(items: list[str], width: int) -> Iterator[str]:

@@ -18,8 +18,8 @@ class Judgement:
 
     `plan` goes into the lock file and is read by the target's device package alone. `metrics` join the report's, `limits` are its
     budget bars ({"name", "used", "limit", "unit", ..}), `columns` extra values of the layer table by node name. `groups` are the
-    parts that run together, in order, for tables and pictures: {"name", "about", "why", "layers": [{"name", "read", "written"}, ..]},
-    bytes of `memory`, which is the name of a budget bar.
+    parts that run together, in order, for tables and pictures: {"name", "about", "why", "layers": [{"name", "read", "written"},
+    ..]}, in bytes of `memory`, which is the name of a budget bar. `titles` say what metrics are called on paper.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -29,6 +29,7 @@ class Judgement:
     columns: dict[str, dict[str, Any]] = field(default_factory=dict)
     groups: list[dict[str, Any]] = field(default_factory=list)
     memory: str = ""
+    titles: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

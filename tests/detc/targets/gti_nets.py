@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -104,8 +105,9 @@ def load_target(folder: Path, *edits: tuple[str, str], extra: str = "") -> Targe
 
     text = det_file("gti5801").read_text(encoding="utf-8")
     for old, new in (("target gti5801 {", "target probe {"), *edits):
-        assert text.count(old) == 1, f"{old!r} occurs {text.count(old)} times"
-        text = text.replace(old, new)
+        pattern = r"\s+".join(map(re.escape, old.split()))
+        assert len(re.findall(pattern, text)) == 1, f"{old!r} occurs {len(re.findall(pattern, text))} times"
+        text = re.sub(pattern, lambda _, new=new: new, text)
     (folder / "probe.det").write_text(text + extra, encoding="utf-8")
     context = Elaboration(Program("probe", "probe.det"), folder, Overrides())
     target = resolve("probe", context, None, chosen=True)

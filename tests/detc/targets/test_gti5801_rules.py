@@ -183,7 +183,7 @@ def test_every_error_points_at_the_users_line_and_most_at_the_targets(gti5801: T
         for finding in judge(make(), gti5801).findings:
             if finding.code == code and finding.level == "error":
                 assert finding.span is not None and finding.help, finding
-                pointing += any(related.span.file == "probe.det" for related in finding.related)
+                pointing += any(related.span.file.endswith("probe.det") for related in finding.related)
     assert pointing >= 30
 
 
@@ -196,7 +196,7 @@ def test_the_class_limit_is_246_and_the_vendors_245(classes: int, expected: list
     if classes > 246:
         finding = next(f for f in found if f.code == "GTI136")
         assert finding.level == "error" and "246" in finding.help and f"{classes} classes" in finding.message
-        assert finding.related[0].span.file == "probe.det"
+        assert finding.related[0].span.file.endswith("probe.det")
 
 
 def test_one_box_leaves_room_for_251_classes(gti5801: Target) -> None:

@@ -10,6 +10,14 @@ from detc.targets.gti5801.mapping import Major, Mapper
 from detc.targets.gti5801.memory import ceil_to
 
 
+TITLES = {
+    "weight_bytes": "weights on the chip",
+    "padded_weight_bytes": "of these padding",
+    "activation_peak_bytes": "activation peak",
+    "chip_dat_bytes": "chip.dat",
+}
+
+
 def chip_dat_bytes(weight_bytes: int, facts: Facts) -> int:
     """The size of chip.dat. Measured on the vendor's converter: exact on every network tried."""
     fixed = facts.number("file.chip_dat.header") + facts.number("file.chip_dat.reserve")
