@@ -19,12 +19,12 @@ torch = pytest.importorskip("torch")
 from random_nets import random_net  # noqa: E402
 from test_gti5801_one_arithmetic import chip_stage, pictures  # noqa: E402
 
-from detrt.devices.gti5801 import export as export_module  # noqa: E402
+from detrt.devices.gti5801 import exporting as export_module  # noqa: E402
 from detrt.devices.gti5801.arithmetic import quantize_input  # noqa: E402
 from detrt.devices.gti5801.artifacts import load_artifacts  # noqa: E402
 from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import ArtifactError, DeviceError  # noqa: E402
-from detrt.devices.gti5801.export import export  # noqa: E402
+from detrt.devices.gti5801.exporting import export  # noqa: E402
 from detrt.devices.gti5801.files import labels_text, yaml_string  # noqa: E402
 
 FILES = {

@@ -16,7 +16,7 @@ _HOMES = {
     "calibrate": "calibration",
     "measure": "calibration",
     "rescale": "calibration",
-    "export": "export",
+    "export": "exporting",
     "load_artifacts": "artifacts",
 }
 

@@ -9,6 +9,7 @@ import math
 
 import numpy as np
 
+from detrt.devices.gti5801.arithmetic import MAX_SHIFT
 from detrt.devices.gti5801.errors import ArtifactError, NetworkError
 from detrt.devices.gti5801.legality import MAX_MAJORS, check_network, check_shapes
 from detrt.devices.gti5801.network import TILE, ChipNetwork, Kind, Major, MajorShape, Sublayer, ceil4
@@ -120,6 +121,11 @@ def _word_places(major: int) -> list[int]:
 def encode(network: ChipNetwork) -> bytes:
     """The bytes of chip.dat. NetworkError if the chip could not run the network as written."""
     check_network(network)
+    return _bytes(network)
+
+
+def _bytes(network: ChipNetwork) -> bytes:
+    """`encode` of a network that is known to be legal."""
     shapes = network.shapes
     header = np.zeros(HEADER_WORDS, "<u4")
     header[0], header[1] = 1, _register(network)
@@ -206,6 +212,8 @@ def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
     at, majors = HEADER_BYTES, []
     for number, (shape, row) in enumerate(zip(shapes, shifts, strict=True), start=1):
         layers = []
+        if max(row) > MAX_SHIFT:
+            raise ArtifactError(f"damaged: major layer {number} has a shift of {max(row)}", name)
         for index, (kind, (inputs, outputs), shift) in enumerate(
             zip(shape.kinds, shape.widths, row, strict=True), start=1
         ):
@@ -227,7 +235,7 @@ def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
 def _check_every_byte(network: ChipNetwork, data: bytes, name: str) -> None:
     """Writing the network again must give the file back: addresses, padding and reserved bits hold no surprise."""
     try:
-        again = encode(network)
+        again = _bytes(network)
     except NetworkError as error:
         raise ArtifactError(f"damaged: {error.message}", name) from error
     if again != data:
