@@ -58,6 +58,7 @@ class Scope:
     `path` is also the prefix of its nodes' names, so attribute paths of generated modules follow from it.
     `params` are the evaluated arguments of a block that are not tensors (plain values; functions as their source text).
     `inputs` are the names of the nodes whose tensors enter, in the order of the block's tensor parameters;
+    `input_names` are those parameters' names, as many as the first of `inputs` come from them;
     `outputs` maps output names (lets too) to node names, "" for the unnamed result. `span` is the definition, `call`
     the use.
     """
@@ -72,6 +73,7 @@ class Scope:
     span: Span | None = None
     call: Span | None = None
     doc: str = ""
+    input_names: tuple[str, ...] = ()
 
     @property
     def parent(self) -> str:

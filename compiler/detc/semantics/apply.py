@@ -42,11 +42,10 @@ def apply(function: Function, inputs: Sequence[Value], use: Span, scope: Environ
     context.tick(use)
     context.enter(use)
     try:
-        builder = context.builder
-        if builder is None:
-            return _apply(function, inputs, use, scope)
-        with builder.called(use if _elsewhere(function.span, use) else None):
-            return _apply(function, inputs, use, scope)
+        if context.builder is not None and _elsewhere(function.span, use):
+            with context.builder.called(use):
+                return _apply(function, inputs, use, scope)
+        return _apply(function, inputs, use, scope)
     finally:
         context.depth -= 1
 
@@ -234,7 +233,9 @@ def _expand(function: BlockFunction, bound: list[tuple[str, Value]], use: Span, 
     place.block, place.doc = function.name, definition.doc
     for name, value in bound:
         if is_tensor_like(value):
-            place.inputs.extend(tensors_in(value))
+            tensors = list(tensors_in(value))
+            place.inputs.extend(tensors)
+            place.input_names.extend([name] if len(tensors) == 1 else [f"{name}{i}" for i in range(len(tensors))])
         else:
             place.params.append((name, value))
     if builder is None:

@@ -27,8 +27,8 @@ class Place:
     """
 
     __slots__ = (
-        "base", "block", "call", "children", "doc", "inputs", "kind", "label", "members", "params", "parent", "path",
-        "span", "value",
+        "base", "block", "call", "children", "doc", "input_names", "inputs", "kind", "label", "members", "params", "parent",
+        "path", "span", "value",
     )  # fmt: skip
 
     def __init__(
@@ -44,6 +44,7 @@ class Place:
         self.block = ""
         self.params: list[tuple[str, Value]] = []
         self.inputs: list[TensorRef] = []
+        self.input_names: list[str] = []
         self.members: dict[str, Value] = {}
         self.value: Value = None
         self.doc = ""
@@ -113,11 +114,9 @@ class Builder:
                 outer.children.pop()
 
     @contextmanager
-    def called(self, span: Span | None) -> Iterator[None]:
+    def called(self, span: Span) -> Iterator[None]:
         """What is made meanwhile was called at `span`."""
-        outer = self.via
-        if span is not None:
-            self.via = (*outer, span)
+        outer, self.via = self.via, (*self.via, span)
         try:
             yield
         finally:
@@ -231,5 +230,11 @@ class Builder:
                 f"it meets {', '.join(map(str, mine))}, and {', '.join(map(str, theirs))} where it is first applied"
             )
         related = (Related(owner.span, "its weights belong here"),) if owner and owner.span else ()
-        self.context.refuse(rules.NOT_SHARED, made.span, name=recording.shared.name, reason=reason, related=related)
+        self.context.refuse(
+            rules.NOT_SHARED,
+            made.span,
+            name=recording.shared.label or recording.shared.name,
+            reason=reason,
+            related=related,
+        )
         return False

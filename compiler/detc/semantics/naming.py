@@ -132,6 +132,7 @@ def _entering(builder: Builder) -> dict[str, dict[str, None]]:
 
 
 def _as_scope(place: Place, entering: Any, builder: Builder) -> Scope:
+    words = dict(reversed([(t.name, word) for t, word in zip(place.inputs, place.input_names, strict=True)]))
     inputs = dict.fromkeys(tensor.name for tensor in place.inputs)
     inputs.update(dict.fromkeys(entering))
     outputs = [pair for name, value in place.members.items() for pair in _output(name, value)]
@@ -147,6 +148,7 @@ def _as_scope(place: Place, entering: Any, builder: Builder) -> Scope:
         span=place.span,
         call=place.call,
         doc=place.doc,
+        input_names=tuple(words[name] for name in inputs if name in words),
     )
 
 
