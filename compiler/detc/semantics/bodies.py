@@ -27,7 +27,7 @@ from detc.semantics.values import (
     is_broken,
     tensors_in,
 )
-from detc.semantics.words import words_of
+from detc.semantics.words import argument_remedy, words_of
 from detc.syntax import tree
 
 _BINDING = ("model", "data", "target")
@@ -46,6 +46,8 @@ class Body:
         self.outputs: dict[str, Span] = {}
 
     kinds: tuple[str, ...] = KINDS
+    reserved: tuple[str, ...] = TENSOR_ATTRIBUTES
+    """Names that could not be reached as members."""
 
     @property
     def broken(self) -> bool:
@@ -103,8 +105,8 @@ class Body:
 
     def _define(self, item: tree.Named) -> None:
         kind, name = item.kind.id, item.name.id
-        if name in TENSOR_ATTRIBUTES:
-            self.context.refuse(rules.RESERVED_NAME, item.name.span, name=name, kind=kind)
+        if name in self.reserved:
+            self.context.refuse(rules.RESERVED_NAME, item.name.span, name=name)
         value = define(item, self.scope)
         if kind == "output":
             if name in self.outputs:
@@ -190,7 +192,7 @@ def _held(value: Value, item: tree.Named) -> Value:
         return value
     if isinstance(value, Composition) and value.parts and not value.label:
         value = replace(value, label=item.name.id)
-    return Shared(value, item.value.span)
+    return Shared(value, item.value.span, item.name.id)
 
 
 def _top_lists(expr: tree.Expr) -> frozenset[int]:
@@ -224,8 +226,8 @@ def hoist(items: Sequence[tree.AnyItem], scope: Environment) -> None:
     for item in items:
         if name := block_name(item):
             assert isinstance(item, tree.Block) and item.label is not None
-            _check_params(item, scope)
-            scope.bind(name, BlockFunction(item, scope), item.label.span)
+            value: Value = BROKEN if _doubled_param(item) else BlockFunction(item, scope)
+            scope.bind(name, value, item.label.span)
         elif isinstance(item, (tree.Named, tree.Typed)):
             later.setdefault(item.name.id, item.name.span)
         elif isinstance(item, tree.Block) and isinstance(item.label, tree.Name) and item.kind.id in _BINDING:
@@ -233,14 +235,10 @@ def hoist(items: Sequence[tree.AnyItem], scope: Environment) -> None:
     scope.later = {**scope.later, **later}
 
 
-def _check_params(item: tree.Block, scope: Environment) -> None:
-    seen: dict[str, Span] = {}
-    for param in item.params or ():
-        name = param.name.id
-        if name in seen:
-            related = (Related(seen[name], "first defined here"),)
-            scope.context.refuse(rules.REDEFINED, param.name.span, name=name, related=related, label="defined again")
-        seen[name] = param.name.span
+def _doubled_param(item: tree.Block) -> bool:
+    """Whether two parameters have one name; the parser has said so then."""
+    names = [param.name.id for param in item.params or ()]
+    return len(set(names)) < len(names)
 
 
 def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
@@ -266,7 +264,7 @@ def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
         name = entry.path[0]
         slot = next((a for a in op.arguments if a.name == name.id), None)
         if slot is None:
-            hint = remedy(name.id, [a.name for a in op.arguments])
+            hint = argument_remedy(name.id, op)
             context.refuse(rules.UNKNOWN_ARGUMENT, name.span, function=op.name, name=name.id, remedy=hint)
             continue
         if name.id in values:

@@ -29,7 +29,7 @@ from detc.semantics.values import (
     is_broken,
     is_tensor_like,
 )
-from detc.semantics.words import ARGUMENT_WORDS, words_of
+from detc.semantics.words import ARGUMENT_WORDS, argument_remedy, words_of
 from detc.syntax import tree
 
 Given = tuple[Value, Span]
@@ -109,26 +109,35 @@ def _call_op(function: OpFunction, expr: tree.Call, scope: Environment, piped: S
     given, written = dict(function.given), dict(function.written)
     slots = _by_order(op)
     used = 0
-    seen: dict[str, Span] = {}
+    by_order: set[str] = set()
+    by_name: set[str] = set()
     excess: list[tree.Expr] = []
     for arg in expr.args:
         words = words_of(slots[used]) if used < len(slots) else NO_WORDS
         value = evaluate(arg, scope, words)
         if value is BROKEN:
             good = False
+            if used < len(slots):
+                given[slots[used].name] = BROKEN
             used += 1
         elif not used and is_tensor_like(value) and (op.arity is None or len(tensors) < op.arity):
             tensors.append(value)
         elif used < len(slots):
             slot, used = slots[used], used + 1
-            good = _give(slot, value, arg, expr.span, op, given, scope) and good
-            written[slot.name] = seen[slot.name] = arg.span
+            good = _give(slot, value, arg, op, given, scope) and good
+            by_order.add(slot.name)
+            written[slot.name] = arg.span
         else:
             excess.append(arg)
     if excess and good:
         good = _excess(op, slots, excess[0], used + len(excess), scope)
     for kwarg in expr.kwargs:
-        good = _keyword(op, kwarg, expr.span, given, written, seen, scope) and good
+        name = kwarg.name.id
+        if name in by_order:
+            scope.context.refuse(rules.DOUBLED_ARGUMENT, kwarg.span, function=op.name, name=name)
+        # The parser has said so where a name is given twice.
+        good = name not in by_order and name not in by_name and _keyword(op, kwarg, given, written, scope) and good
+        by_name.add(name)
     result = OpFunction(op, given, written, expr.span, tuple(tensors))
     if tensors and (op.arity is None or len(tensors) == op.arity):
         if not good:
@@ -145,7 +154,7 @@ def _by_order(op: type[Op]) -> tuple[Argument, ...]:
 
 
 def _give(
-    slot: Argument, value: Value, expr: tree.Expr, span: Span, op: type[Op], given: dict[str, Any], scope: Environment
+    slot: Argument, value: Value, expr: tree.Expr, op: type[Op], given: dict[str, Any], scope: Environment
 ) -> bool:
     converted = convert(slot, value, expr, op.name, scope.context)
     given[slot.name] = converted
@@ -155,10 +164,8 @@ def _give(
 def _keyword(
     op: type[Op],
     kwarg: tree.Kwarg,
-    span: Span,
     given: dict[str, Any],
     written: dict[str, Span],
-    seen: dict[str, Span],
     scope: Environment,
 ) -> bool:
     name = kwarg.name.id
@@ -167,14 +174,11 @@ def _keyword(
     if slot is None:
         scope.context.refuse(
             rules.UNKNOWN_ARGUMENT, kwarg.name.span, function=op.name, name=name, label="not an argument",
-            remedy=remedy(name, [a.name for a in op.arguments]),
+            remedy=argument_remedy(name, op),
         )  # fmt: skip
         return False
-    if name in seen:
-        scope.context.refuse(rules.DOUBLED_ARGUMENT, kwarg.span, function=op.name, name=name)
-        return False
-    written[name] = seen[name] = kwarg.span
-    return value is not BROKEN and _give(slot, value, kwarg.value, span, op, given, scope)
+    written[name] = kwarg.span
+    return _give(slot, value, kwarg.value, op, given, scope)
 
 
 def _excess(op: type[Op], slots: Sequence[Argument], arg: tree.Expr, actual: int, scope: Environment) -> bool:
@@ -210,10 +214,6 @@ def _call_block(function: BlockFunction, expr: tree.Call, scope: Environment, pi
     good = not any(is_broken(value) for value, _ in (*given, *kwargs.values()))
     if unknown_arguments(function, {kwarg.name.id: kwarg.name.span for kwarg in expr.kwargs}, context):
         good = False
-    for index, kwarg in enumerate(expr.kwargs):
-        if any(kwarg.name.id == other.name.id for other in expr.kwargs[:index]):
-            context.refuse(rules.DOUBLED_ARGUMENT, kwarg.span, function=function.name, name=kwarg.name.id)
-            good = False
     params = function.definition.params or ()
     direct = bool(piped) or _is_direct(params, args, kwargs)
     room = len(params) - (0 if direct else 1)
@@ -257,9 +257,6 @@ def _call_native(function: Native, expr: tree.Call, scope: Environment, piped: S
                 rules.UNKNOWN_ARGUMENT, kwarg.name.span, function=function.name, name=name, label="not an argument",
                 remedy=remedy(name, function.keywords),
             )  # fmt: skip
-        elif name in kwargs:
-            good = False
-            context.refuse(rules.DOUBLED_ARGUMENT, kwarg.span, function=function.name, name=name)
         good = good and value is not BROKEN
         kwargs[name] = value
     if good and not function.least <= len(args) <= function.most:

@@ -23,7 +23,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from detc.diagnostics import Source
+from detc.diagnostics import Source, has_errors
 from detc.semantics import limits, rules
 from detc.semantics.bodies import block_name, define, hoist, set_defaults
 from detc.semantics.environment import Context, Environment, remedy
@@ -63,9 +63,10 @@ def _elaborate(path: Path, context: Context) -> None:
     file, findings = parse(source)
     for finding in findings:
         context.report(finding)
+    context.lossy = has_errors(findings)
     context.modules = Modules(context, path)
     scope = Environment(context, prelude(context), root=True)
-    Walk(scope).file(file, lost_names(source) if findings else ())
+    Walk(scope).file(file, lost_names(source) if context.lossy else ())
 
 
 _DEFINITION = re.compile(r"\b(?:let|output|input|block|param|data|model|target|as)[ \t]+([A-Za-z_][A-Za-z0-9_]*)")

@@ -20,13 +20,19 @@ if TYPE_CHECKING:
     from detc.semantics.targets import TargetLibrary
     from detc.syntax import tree
 
+MOST_CANDIDATES = 500
+LONGEST_WORD = 40
+MOST_GUESSES = 50
+"""Finding the nearest name takes time; a spec with hundreds of unknown names has another problem."""
+
 
 @dataclass(slots=True)
 class Context:
     """What one elaboration shares: the program that grows, its findings, the files read, the limits.
 
     `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations,
-    `active` are the blocks being expanded, outermost first.
+    `active` are the blocks being expanded, outermost first. `lossy` says that some text did not parse, so that what is
+    missing may only be unread.
     """
 
     program: Program
@@ -39,6 +45,8 @@ class Context:
     clock: limits.Clock = field(default_factory=limits.Clock.start)
     nodes: int = 0
     depth: int = 0
+    lossy: bool = False
+    guesses: int = 0
     active: list[tree.Block] = field(default_factory=list)
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
 
@@ -184,14 +192,19 @@ class Environment:
 def remedy(word: str, candidates: Iterable[str]) -> str:
     """`did you mean ..?`, or all candidates where they are few and none is near."""
     words = sorted({c for c in candidates if not c.startswith("_")})
-    near = closest(word, words)
+    near = closest(word, words[:MOST_CANDIDATES]) if len(word) <= LONGEST_WORD else None
     if near:
         return f"did you mean `{near}`?"
     return f"known: {', '.join(words)}" if 0 < len(words) <= 12 else ""
 
 
 def unknown_name(name: str, span: Span | None, scope: Environment, words: Iterable[str] = ()) -> Any:
-    """Reports a name that nothing binds, with the nearest that something does."""
-    known = tuple(words)
-    help = remedy(name, (*scope.visible(), *known))
-    return scope.context.refuse(rules.UNKNOWN_NAME, span, name=name, remedy=help, label="not found here")
+    """Reports a name that nothing binds, with the nearest that something does; words that may stand there come first."""
+    context = scope.context
+    known = list(words)
+    help = ""
+    if context.guesses < MOST_GUESSES:
+        context.guesses += 1
+        help = remedy(name, known)
+        help = help if help.startswith("did") else remedy(name, scope.visible()) or help
+    return context.refuse(rules.UNKNOWN_NAME, span, name=name, remedy=help, label="not found here")

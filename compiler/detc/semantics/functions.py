@@ -46,12 +46,11 @@ class Invocation:
     def context(self) -> Context:
         return self.scope.context
 
-    def wrong(self, index: int, allowed: str, name: str = "") -> Any:
+    def wrong(self, index: int, allowed: str) -> Any:
         """The finding that argument `index` has the wrong kind."""
         return self.context.refuse(
-            rules.WRONG_ARGUMENT, self.spans[index], function=self.name, name=name or "the argument", allowed=allowed,
-            actual=describe(self.args[index]), remedy="",
-        )  # fmt: skip
+            rules.WRONG_VALUE, self.spans[index], function=self.name, allowed=allowed, actual=describe(self.args[index])
+        )
 
     def undefined(self, reason: str) -> Any:
         return self.context.refuse(rules.NO_VALUE, self.span, what=self.context.text(self.span), reason=reason)
@@ -127,7 +126,7 @@ def _divisible(at: Invocation) -> Value:
     if x is BROKEN or by is BROKEN:
         return BROKEN
     if not isinstance(by, int) or by < 1:
-        return at.wrong(1, "a whole number of at least 1", "by")
+        return at.wrong(1, "a whole number of at least 1 to divide by")
     nearest = max(by, int(x + by / 2) // by * by)
     return sized(nearest + by if nearest < 0.9 * x else nearest, at.span, at.context)
 

@@ -8,7 +8,7 @@ from typing import Any
 from detc.diagnostics import Span
 from detc.semantics import limits, rules
 from detc.semantics.arithmetic import items
-from detc.semantics.build import Place
+from detc.semantics.build import Builder, Place
 from detc.semantics.environment import Environment
 from detc.semantics.evaluate import Words, evaluate
 from detc.semantics.values import BROKEN, Dims, Range, Value, describe
@@ -82,17 +82,32 @@ def comprehension(expr: tree.Comprehension, scope: Environment, words: Words) ->
     produced = _each(expr, source, scope, words)
     values: list[Value] = []
     if builder is None:
-        values = list(produced)
+        _gather(produced, values)
     else:
         with builder.inside(Place("list", "list", span=expr.span)) as place:
-            while True:
-                with builder.inside(Place("item", span=expr.element.span)) as item:
-                    item.value = next(produced, _END)
-                if item.value is _END:
-                    break
-                values.append(item.value)
+            _gather(_numbered(produced, builder, expr.element.span), values)
             place.value = values
     return BROKEN if any(value is BROKEN for value in values) else items(values, expr.span, scope.context)
+
+
+def _gather(produced: Iterator[Value], values: list[Value]) -> None:
+    """Appends what is produced until it is more than a list may hold, which `items` then says."""
+    size = 0
+    for value in produced:
+        values.append(value)
+        size += 1 + getattr(value, "size", 0)
+        if size > limits.ITEMS:
+            return
+
+
+def _numbered(produced: Iterator[Value], builder: Builder, span: Span) -> Iterator[Value]:
+    """The same values, the layers of each made in a place of its own."""
+    while True:
+        with builder.inside(Place("item", span=span)) as item:
+            item.value = next(produced, _END)
+        if item.value is _END:
+            return
+        yield item.value
 
 
 def _each(expr: tree.Comprehension, source: Sequence[Value], scope: Environment, words: Words) -> Iterator[Value]:

@@ -18,7 +18,7 @@ from detc.semantics.program import Head, Model
 from detc.semantics.reading import Reader
 from detc.semantics.schema.head import HEADS
 from detc.semantics.schema.rules import HEAD
-from detc.semantics.values import BROKEN, TENSOR_ATTRIBUTES, TensorRef, Value, as_tensor, is_broken, plain, tensors_in
+from detc.semantics.values import BROKEN, TensorRef, Value, as_tensor, is_broken, plain, tensors_in
 from detc.semantics.words import ARGUMENT_WORDS
 from detc.syntax import tree
 
@@ -31,6 +31,7 @@ class ModelBody(Body):
     """The items of a model: besides those of a block its input and heads. Its `require` lines are judged when it is complete."""
 
     kinds = ("input", *KINDS, "head", "require")
+    reserved = ()
 
     def __init__(self, scope: Environment, name: str) -> None:
         super().__init__(scope, f"model `{name}`")
@@ -63,8 +64,6 @@ class ModelBody(Body):
             return
         self.input = item
         name = item.name.id
-        if name in TENSOR_ATTRIBUTES:
-            self.context.refuse(rules.RESERVED_NAME, item.name.span, name=name, kind="input")
         builder = self.context.builder
         assert builder is not None
         read = read_input(item, self.scope)
@@ -151,6 +150,8 @@ def _params(item: tree.Block, inner: Environment) -> None:
 
 def _complete(item: tree.Block, name: str, body: ModelBody) -> None:
     at = item.kind.span.to(item.label.span) if item.label else item.kind.span
+    if body.context.lossy:
+        return
     if body.input is None:
         body.context.refuse(rules.NO_INPUT, at, name=name)
     if not body.outputs:

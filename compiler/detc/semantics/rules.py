@@ -35,7 +35,7 @@ USED_BEFORE = Rule(
 RESERVED_NAME = Rule(
     "SEM104",
     "error",
-    """`{name}` is an attribute of every tensor and cannot name a `{kind}`
+    """`{name}` is an attribute of every tensor and cannot be the name of something inside a block
 
     `x.channels`, `x.height`, `x.width`, `x.shape` and `x.dtype` ask a tensor for its type; a member of the same name could not be
     reached.""",
@@ -130,6 +130,13 @@ NOT_A_TENSOR = Rule(
 
     Ops and blocks work on tensors; an instance of a block stands for its first output.""",
     help="{remedy}",
+)
+WRONG_VALUE = Rule(
+    "SEM119",
+    "error",
+    """`{function}` takes {allowed}, not {actual}
+
+    The function has no meaning for this kind of value.""",
 )
 RECURSION = Rule(
     "SEM118",

@@ -266,6 +266,7 @@ class Shared:
 
     function: Function
     span: Span | None = None
+    label: str = ""
 
     @property
     def name(self) -> str:

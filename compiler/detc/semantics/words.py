@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from detc.ir.op import Argument
+from detc.ir.op import Argument, Op
 from detc.ir.ops import OPS
+from detc.semantics.environment import remedy
 
 PADDING = ("same", "valid")
 
@@ -27,3 +28,17 @@ def words_of(argument: Argument) -> tuple[str, ...]:
 
 
 ARGUMENT_WORDS = frozenset(word for op in OPS.values() for argument in op.arguments for word in words_of(argument))
+
+_ELSEWHERE = {
+    "kernel": "k", "kernel_size": "k", "size": "k", "stride": "s", "strides": "s", "padding": "pad", "filters": "channels",
+    "out_channels": "channels", "group": "groups", "negative_slope": "slope", "alpha": "slope", "rate": "p",
+    "use_bias": "bias", "epsilon": "eps", "scale_factor": "factor", "out_features": "features", "units": "features",
+}  # fmt: skip
+"""How other tools call the arguments."""
+
+
+def argument_remedy(name: str, op: type[Op]) -> str:
+    """The argument that was meant, also where another tool's word for it was written."""
+    names = [argument.name for argument in op.arguments]
+    meant = _ELSEWHERE.get(name, "")
+    return f"it is called `{meant}` here" if meant in names else remedy(name, names)

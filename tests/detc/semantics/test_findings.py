@@ -1,6 +1,8 @@
 """What is said about mistakes: each case is a few lines with a mistake and all that is reported, side by side in a golden
 file. One mistake gives one finding; what uses something broken stays silent."""
 
+# ruff: noqa: E501  (a case reads best on one line)
+
 from __future__ import annotations
 
 import textwrap

@@ -1,5 +1,7 @@
 """What specs become: each case is a few lines of a model and the graph they build, side by side in a golden file."""
 
+# ruff: noqa: E501  (a case reads best on one line)
+
 from __future__ import annotations
 
 import textwrap
@@ -23,7 +25,10 @@ NAMING = {
         "output y = frame |> inner(4)",
         "block inner(x, c) {\n  let a = x |> conv(c)\n  let b = a |> conv(c) |> relu\n  output z = a + b\n}",
     ),
-    "stages inside arguments": ("let a = frame |> conv(4)\noutput y = concat(a |> relu, frame |> conv(2)) |> conv(4)", ""),
+    "stages inside arguments": (
+        "let a = frame |> conv(4)\noutput y = concat(a |> relu, frame |> conv(2)) |> conv(4)",
+        "",
+    ),
     "a comprehension": ("let a = frame |> conv(4)\noutput y = [f |> conv(2) for f in [frame, a]]", ""),
     "lists add up and number on": (
         "output y = [f |> cbr(2) for f in [frame, frame]] + [frame |> conv(3)] + [frame |> conv(2) |> relu]",
@@ -41,8 +46,10 @@ NAMING = {
 
 MEANING = {
     "a tensor may come as the first argument": ("output y = cbr(conv(frame, 4), 8)", CBR),
-    "blocks of several tensors": ("output y = two(frame, frame, 4) |> two(frame, c = 5)",
-                                  "block two(a, b, c) = concat(a, b) |> conv(c)"),  # fmt: skip
+    "blocks of several tensors": (
+        "output y = two(frame, frame, 4) |> two(frame, c = 5)",
+        "block two(a, b, c) = concat(a, b) |> conv(c)",
+    ),
     "an instance stands for its first output": (
         "let i = split(frame)\noutput y = [i |> relu, i.b, i.inner]",
         "block split(x) {\n  let inner = x |> conv(2)\n  output a = inner |> conv(3)\n  output b = inner |> conv(4)\n}",
@@ -51,7 +58,10 @@ MEANING = {
         "let a = frame |> conv(6, s = 2)\noutput y = a |> conv(a.channels + a.height * 10 + a.width) |> flatten |> linear(a.shape[0])",
         "",
     ),
-    "attributes of instances": ("output y = frame |> cbr(5) |> twice", CBR + "\nblock twice(x) = x |> conv(x.channels * 2)"),
+    "attributes of instances": (
+        "output y = frame |> cbr(5) |> twice",
+        CBR + "\nblock twice(x) = x |> conv(x.channels * 2)",
+    ),
     "a parameter may name an op": ("output y = frame |> cbr(4, act = silu) |> cbr(4)", CBR),
     "a parameter may be a layer": ("output y = frame |> wrap(conv(2) |> relu)", "block wrap(x, f) = x |> f |> f"),
     "a let of a layer shares its weights": (
@@ -65,21 +75,31 @@ MEANING = {
     "composition waits for its tensor": ("let f = cbr(4) |> cbr(5)\noutput y = frame |> f", CBR),
     "choices": ("output y = if frame.height == 8 then frame |> conv(1) else frame |> conv(2)", ""),
     "choices of layers": ("output y = frame |> (if frame.height == 8 then relu else silu)", ""),
-    "conditional items": ("if frame.height == 8 {\n  let a = frame |> conv(1)\n} else {\n  let a = frame\n}\noutput y = a", ""),
+    "conditional items": (
+        "if frame.height == 8 {\n  let a = frame |> conv(1)\n} else {\n  let a = frame\n}\noutput y = a",
+        "",
+    ),
     "sums and products": ("let a = frame |> conv(3)\noutput y = a + frame * a", ""),
     "defaults": (
         "let a = frame |> bn\ndefault bn { momentum = 0.03 }\noutput y = a |> bn |> bn(eps = 1e-4)",
         "default bn { eps = 1e-3 }",
     ),
-    "defaults reach into blocks": ("default conv { bias = true, }\noutput y = frame |> b".replace(",", ""),
-                                   "default conv { k = 1x1 bias = false }\nblock b(x) = x |> conv(4)"),  # fmt: skip
+    "defaults reach into blocks": (
+        "default conv { bias = true, }\noutput y = frame |> b".replace(",", ""),
+        "default conv { k = 1x1 bias = false }\nblock b(x) = x |> conv(4)",
+    ),
     "weight schemes and initial values": (
         "output y = frame |> conv(2, weights = masked(3 bits), init = bias(-log(99))) |> conv(2, weights = fixed(8 bits, scale = 64))",
         "",
     ),
-    "padding words and pairs": ("output y = frame |> conv(2, k = 3x1, pad = same) |> conv(2, 3, pad = valid) |> p(1x1)",
-                                "block p(x, a) = x |> conv(2, k = 3x1, pad = a)"),  # fmt: skip
-    "widths are rounded": ("output y = frame |> conv(divisible(30 * 0.5, 8)) |> conv(7 // 2) |> conv(floor(7 / 2) + 0.0)", ""),
+    "padding words and pairs": (
+        "output y = frame |> conv(2, k = 3x1, pad = same) |> conv(2, 3, pad = valid) |> p(1x1)",
+        "block p(x, a) = x |> conv(2, k = 3x1, pad = a)",
+    ),
+    "widths are rounded": (
+        "output y = frame |> conv(divisible(30 * 0.5, 8)) |> conv(7 // 2) |> conv(floor(7 / 2) + 0.0)",
+        "",
+    ),
     "several names in a loop": ("output y = [x |> conv(c) for x, c in zip([frame, frame], [2, 3]) if c > 2]", ""),
     "ranges are inclusive": ("let l = [frame |> conv(c) for c in 1 .. 4]\noutput y = l[1 .. 2]", ""),
     "blocks may stand below their use": ("output y = frame |> late(2)\nblock late(x, c) = x |> conv(c)", ""),
