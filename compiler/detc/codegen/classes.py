@@ -34,7 +34,8 @@ from detc.ir.ops.conv import square
 class Class:
     """A class to be written. `texts` fill the holes of `modules` and then of `forward`, in order.
 
-    `base` is the class it inherits the constructor from. `stored` are parameters that only the forward reads."""
+    `base` is the class it inherits the constructor from. `stored` are parameters that only the forward reads, `injected`
+    the attributes that the constructor is given as modules."""
 
     number: int
     bodies: list[Body]
@@ -43,6 +44,7 @@ class Class:
     parameters: list[Parameter] = field(default_factory=list)
     texts: list[str | None] = field(default_factory=list)
     stored: list[str] = field(default_factory=list)
+    injected: list[str] = field(default_factory=list)
     base: Class | None = None
     name: str = ""
 
@@ -74,39 +76,43 @@ class Classes:
         for body in bodies:
             modules = {name: self.linked(doc, name) for name, doc in body.modules.items()}
             written = forward(body, input_names(body))
-            key = (body.scope.block, tuple((name, skeleton(unit(doc) or doc)) for name, doc in modules.items()))
+            key = (body.scope.block, tuple((name, block_or_skeleton(doc)) for name, doc in modules.items()))
             groups.setdefault(key, []).append((body, modules, written))
         for members in groups.values():
-            self.group(members)
+            for alike, injected in split(members):
+                self.group(alike, injected)
 
-    def group(self, members: Sequence[Member]) -> None:
+    def group(self, members: Sequence[Member], injected: Sequence[str]) -> None:
         """One class, one more a different forward. A forward with numbers of its own needs a constructor of its own."""
         variants: dict[Any, list[Member]] = {}
-        for body, modules, written in _joined(members):
+        for body, modules, written in _joined(members, injected):
             variants.setdefault((body.form, forward_skeleton(written)), []).append((body, modules, written))
         alike = [v for v in variants.values() if len({tuple(map(repr, forward_holes(w))) for _, _, w in v}) == 1]
         for variant in variants.values():
             if not any(variant is a for a in alike):
-                self.make(variant, variant)
-        alike.sort(key=lambda v: -len(v))
+                self.make(variant, variant, injected)
+        alike.sort(key=lambda v: (len(v[0][0].gives), len(heads(v[0][2])), -len(v)))
         together = [member for variant in alike for member in variant]
         base = None
         for variant in alike:
-            made = self.make(together, variant, base)
+            made = self.make(together, variant, injected, base)
             base = base or made
 
     def make(
         self,
         together: Sequence[Member],
         variant: Sequence[Member],
+        injected: Sequence[str],
         base: Class | None = None,
     ) -> Class:
-        """The class of `variant`, whose constructor serves all of `together`."""
+        """The class of `variant`, whose constructor serves all of `together` and is given the modules `injected`."""
         bodies = [body for body, _, _ in together]
         naming = Naming(*known_values(bodies))
         first = variant[0]
-        made = Class(len(self.made), [body for body, _, _ in variant], first[1], first[2], base=base)
-        columns = zip(*([h for doc in m.values() for h in holes(doc)] for _, m, _ in together), strict=True)
+        given = [{**m, **{name: name for name in injected}} for _, m, _ in together]
+        own = next(m for m, member in zip(given, together, strict=True) if member[0] is first[0])
+        made = Class(len(self.made), [body for body, _, _ in variant], own, first[2], base=base, injected=list(injected))
+        columns = zip(*([h for doc in m.values() for h in holes(doc)] for m in given), strict=True)
         for column in columns:
             made.texts.append(_text(naming, column))
         for column in zip(*(list(forward_holes(written)) for _, _, written in variant), strict=True):
@@ -119,7 +125,7 @@ class Classes:
         self.made.append(made)
         for number, body in enumerate(bodies):
             if any(body is mine for mine in made.bodies):
-                self.calls[body.path] = constructor(made, number)
+                self.calls[body.path] = constructor(made, number, together[number][1])
         return made
 
     def linked(self, doc: Doc, owner: str) -> Doc:
@@ -146,11 +152,10 @@ class Classes:
             if made is not top:
                 blocks.setdefault(made.body.scope.block, []).append(made)
         for block, variants in blocks.items():
-            roots = [v for v in variants if v.base is None]
-            common = set.intersection(*(features(v) for v in roots))
-            for variant in variants:
-                words = _distinct(variant, roots, common) if variant.base is None else _extra(variant)
-                stem = variant.base.name if variant.base else class_name(block.rpartition(".")[2])
+            common = set.intersection(*(features(v) for v in variants))
+            for variant in sorted(variants, key=lambda v: (v.base is not None, v.number)):
+                words = [*_distinct(variant, variants, common), *(["tapped"] if tapped(variant) else [])]
+                stem = class_name(block.rpartition(".")[2])
                 variant.name = unique(stem + "".join(class_name(w).rstrip("_") for w in words), taken)
                 taken.add(variant.name)
 
@@ -168,9 +173,30 @@ def repeated(doc: Doc) -> Repeat | None:
     return None
 
 
-def _joined(members: Sequence[Member]) -> Iterator[Member]:
+def block_or_skeleton(doc: Doc) -> Any:
+    """The skeleton, or for an instance of a block only that it is one."""
+    single = unit(doc) or doc
+    return "block" if isinstance(single, Bracket) and isinstance(single.head, Ref) else skeleton(doc)
+
+
+def split(members: Sequence[Member]) -> Iterator[tuple[list[Member], list[str]]]:
+    """The members that share a class, with the attributes that it is given as modules: those that are instances of
+    different classes. Where that would be more than half of its attributes, the classes stay apart."""
+    structures = [{name: skeleton(unit(doc) or doc) for name, doc in modules.items()} for _, modules, _ in members]
+    differing = [name for name in members[0][1] if len({s[name] for s in structures}) > 1]
+    if 2 * len(differing) <= len(members[0][1]):
+        yield list(members), differing
+        return
+    groups: dict[Any, list[Member]] = {}
+    for member, structure in zip(members, structures, strict=True):
+        groups.setdefault(tuple(structure.items()), []).append(member)
+    for group in groups.values():
+        yield group, []
+
+
+def _joined(members: Sequence[Member], injected: Sequence[str]) -> Iterator[Member]:
     """The members, with one form for what some repeat and others have once."""
-    names = list(members[0][1])
+    names = [n for n in members[0][1] if n not in injected]
     mixed = {n for n in names if len({unit(modules[n]) is None for _, modules, _ in members}) == 2}
     for body, modules, written in members:
         joined = dict(modules)
@@ -189,7 +215,8 @@ def _is_head(doc: Doc, head: str) -> bool:
 
 
 def _owned(doc: Bracket, owner: str) -> Bracket:
-    return replace(doc, args=tuple(replace(a, doc=replace(a.doc, owner=owner)) for a in doc.args if isinstance(a.doc, Hole)))
+    own = (replace(a, doc=replace(a.doc, owner=owner)) if isinstance(a.doc, Hole) else a for a in doc.args)
+    return replace(doc, args=tuple(own))
 
 
 def instances(doc: Doc) -> Iterator[Instance]:
@@ -209,12 +236,14 @@ def repetition(docs: Sequence[Doc], owner: str) -> Repeat | None:
     return Repeat(docs[0], docs[1] if rest else emptied(docs[0]), Hole(len(docs), "count", owner))
 
 
-def constructor(made: Class, number: int) -> Bracket:
-    """The call that makes instance `number` of the class."""
+def constructor(made: Class, number: int, modules: Mapping[str, Doc]) -> Bracket:
+    """The call that makes instance `number` of the class, which has these modules."""
     args = []
     for p in made.parameters:
         prefix = "" if p.positional else f"{p.name}="
-        args.append(Arg(prefix, Hole(p.values[number], p.role, "", p.default)))
+        args.append(Arg(prefix, Hole(p.values[number], p.role, "", p.default, p.name)))
+    widths = sum(p.positional for p in made.parameters)
+    args[widths:widths] = [Arg("", modules[name]) for name in made.injected]
     return Bracket(Ref(made.number), tuple(args))
 
 
@@ -271,35 +300,36 @@ def forward_skeleton(written: Forward) -> Any:
 
 def features(made: Class) -> set[str]:
     """What a class is made of, in words: its attributes and the functions of its forward."""
+    return set(made.modules) | heads(made.forward)
 
-    def heads(doc: Doc) -> Iterator[str]:
+
+def heads(written: Forward) -> set[str]:
+    """The functions that a forward calls: cat, interpolate, add .."""
+
+    def found(doc: Doc) -> Iterator[str]:
         if isinstance(doc, Bracket) and isinstance(doc.head, str) and doc.head.startswith(("torch.", "F.")):
             yield doc.head.rpartition(".")[2]
         if isinstance(doc, Cat):
             yield "add" if " + " in doc.parts else "mul"
         for child in children(doc):
-            yield from heads(child)
+            yield from found(child)
 
-    return set(made.modules) | {word for doc in forward_docs(made.forward) for word in heads(doc)}
-
-
-def _distinct(made: Class, roots: Sequence[Class], common: set[str]) -> list[str]:
-    """Words for what this class has and not all others: most telling first, three at most."""
-    own = features(made) - common
-    if not own or len(roots) == 1:
-        return []
-    counts = Counter(w for r in roots for w in features(r))
-    return sorted(own, key=lambda w: (counts[w], w))[:2]
+    return {word for doc in forward_docs(written) for word in found(doc)}
 
 
-def _extra(made: Class) -> list[str]:
-    """Words for the results that this class gives beside those of its base."""
-    base = made.base.body if made.base else made.body
-    mine = _labels(made.body)
-    more = [w for w in mine if w not in _labels(base)]
-    return ["with", *more[:2]] if more else []
+def _distinct(made: Class, variants: Sequence[Class], common: set[str]) -> list[str]:
+    """Words for what this class has and not all others of its block: the most usual first, two at most."""
+    counts = Counter(w for v in variants for w in features(v))
+    return sorted(features(made) - common, key=lambda w: (-counts[w], w))[:2]
 
 
-def _labels(body: Body) -> list[str]:
+def tapped(made: Class) -> list[str]:
+    """What a class gives besides the results of the class that it inherits from."""
+    mine, base = given(made.body), given(made.base.body) if made.base else []
+    return [w for w in mine if w not in base] if made.base else []
+
+
+def given(body: Body) -> list[str]:
+    """The names of its results, as the spec has them."""
     names = {node: name for name, node in body.scope.outputs}
     return [names.get(g) or g.rpartition(".")[2] for g in body.gives]

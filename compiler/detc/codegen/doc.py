@@ -19,12 +19,14 @@ MISSING: Any = object()
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A literal. `role` says what it is to torch (`out_channels`), `owner` the attribute it belongs to (`conv1`)."""
+    """A literal. `role` says what it is to torch (`out_channels`), `owner` the attribute it belongs to (`conv1`), `hint`
+    what the class that takes it calls it."""
 
     value: Any
     role: str
     owner: str = ""
     default: Any = NONE_GIVEN
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -177,7 +177,9 @@ class Flow:
         core = self.core(elements)
         outside = [e for number, e in enumerate(elements) if number not in core]
         numbered = place.name and all(name.isdigit() for name in place.inner)
-        if not core or any((e.loose or e.piece).module is not None for e in outside) or (numbered and outside):
+        gapless = [e.place.name for e in elements] == [str(n) for n in range(len(elements))]
+        held = any((e.loose or e.piece).module is not None for e in outside)
+        if not core or held or (numbered and (outside or not gapless)):
             return self.open(place, elements)
         inside = [elements[number] for number in core]
         step = Step(place.path, inside[0].step.reads, inside[-1].step.gives, inside[0].step.order, target=place.path)
@@ -193,7 +195,8 @@ class Flow:
         shapes = {(len(e.step.reads), len(e.step.gives)) for e in elements if e.callable}
         inner = {n.name for n in place.nodes()}
         alone = all(not inner.intersection(e.step.reads) for e in elements if e.callable)
-        uniform = len(elements) > 1 and all(e.callable for e in elements) and len(shapes) == 1 and alone
+        gapless = [int(e.place.name) for e in elements] == list(range(len(elements)))
+        uniform = gapless and len(elements) > 1 and all(e.callable for e in elements) and len(shapes) == 1 and alone
         if not uniform or all(e.loose for e in elements):
             return self.open(place, elements)
         module = call("nn.ModuleList", sequence([e.piece.module or "" for e in elements]))
@@ -282,7 +285,7 @@ class Flow:
 def written_at(place: Place) -> Span | None:
     """Where the spec has it: the let, the call of the block, or the op."""
     if place.node:
-        return place.node.via[0] if place.node.via else place.node.span
+        return place.node.span
     return (place.scope.call or place.scope.span) if place.scope else None
 
 

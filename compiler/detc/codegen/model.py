@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from detc import __version__
-from detc.codegen.classes import Class, Classes, input_names
+from detc.codegen.classes import Class, Classes, features, given, input_names, tapped
 from detc.codegen.doc import Arg, Bracket, Cat, Doc, filled, sequence
 from detc.codegen.flow import Body, Flow
 from detc.codegen.forward import Forward, Tangled
@@ -33,7 +34,8 @@ def model_source(model: Model, class_name: str) -> str:
     The graph is the elaborated one, before any fusion, without dead nodes. Formatted; the same graph gives the same text.
     ValueError if an op has no spelling in torch.
     """
-    top, classes, name = _structure(model.graph, as_class_name(class_name))
+    model = replace(model, graph=without_identities(model.graph))
+    top, classes = _structure(model.graph, as_class_name(class_name))
     names = [made.name for made in classes.made]
     code = [line for made in classes.made if made is not top for line in _class_lines(made, names)]
     code += _model_lines(model, top, names)
@@ -51,7 +53,26 @@ def model_source(model: Model, class_name: str) -> str:
 KEPT = "A later build leaves a changed file alone and puts its own version beside it."
 
 
-def _structure(graph: Graph, name: str) -> tuple[Class, Classes, str]:
+def without_identities(graph: Graph) -> Graph:
+    """The graph without layers that do nothing: a branch that is switched off leaves no line."""
+    through: dict[str, str] = {}
+    nodes = []
+    for node in graph:
+        if node.op.name == "identity":
+            through[node.name] = through.get(node.inputs[0], node.inputs[0])
+        else:
+            nodes.append(graph.renamed_inputs(node, through))
+    if not through:
+        return graph
+    outputs = {name: tuple(through.get(n, n) for n in names) for name, names in graph.outputs.items()}
+    known = graph.rebuilt(nodes, outputs)
+    for path, scope in known.scopes.items():
+        inputs = tuple(dict.fromkeys(through.get(i, i) for i in scope.inputs))
+        known.scopes[path] = replace(scope, inputs=inputs)
+    return known
+
+
+def _structure(graph: Graph, name: str) -> tuple[Class, Classes]:
     """The classes of a graph. A scope that cannot be one call is opened, until the order of all steps is found."""
     opened: frozenset[str] = frozenset()
     while True:
@@ -67,7 +88,7 @@ def _structure(graph: Graph, name: str) -> tuple[Class, Classes, str]:
         top = next(made for made in classes.made if made.body is body)
         top.name = name
         classes.named({name, *IMPORTED}, top)
-        return top, classes, name
+        return top, classes
 
 
 def _file(model: Model) -> str:
@@ -82,10 +103,7 @@ def _class_lines(made: Class, names: list[str]) -> list[str]:
     written = _filled_forward(made.forward, texts, names)
     parent = made.base.name if made.base else "nn.Sequential" if body.form == "chain" else "nn.Module"
     where = place(body.scope.span)
-    said = inert(body.scope.doc) or f"Block `{inert(body.scope.block)}`."
-    if made.base:
-        said = f"{made.base.name} that also gives what it computes on the way."
-    lines = ["", "", f"class {made.name}({parent}):", *docstring([f"{said} ({where})" if where else said], 4)]
+    lines = ["", "", f"class {made.name}({parent}):", *docstring([_said_of_block(made, where)], 4)]
     if not made.base and (modules or made.stored):
         lines += ["", *_signature(made), *_init_lines(made, modules, where)]
     needs_forward = body.form == "module" or (made.base is not None and made.base.body.form == "module")
@@ -97,8 +115,22 @@ def _class_lines(made: Class, names: list[str]) -> list[str]:
     return lines
 
 
+def _said_of_block(made: Class, where: str) -> str:
+    """The spec's words, or what sets the class apart from the one it inherits from."""
+    body = made.body
+    said = inert(body.scope.doc) or f"Block `{inert(body.scope.block)}`."
+    if made.base:
+        more, fewer = features(made) - features(made.base), features(made.base) - features(made)
+        taps = [f"gives {' and '.join(given(body))}"] if tapped(made) else []
+        notes = [*(f"with {w}" for w in sorted(more)), *(f"without {w}" for w in sorted(fewer)), *taps]
+        said = f"{made.base.name} {', '.join(notes)}." if notes else f"{made.base.name}, put together in another way."
+    return f"{said} ({where})" if where else said
+
+
 def _signature(made: Class) -> list[str]:
     arguments = [p.declaration() for p in made.parameters]
+    widths = sum(p.positional for p in made.parameters)
+    arguments[widths:widths] = [f"{name}: nn.Module" for name in made.injected]
     line = f"    def __init__({', '.join(['self', *arguments])}) -> None:"
     if len(line) <= WIDTH:
         return [line]
@@ -110,10 +142,18 @@ def _init_lines(made: Class, modules: dict[str, Doc], where: str, sizes: bool = 
     for name in made.stored:
         yield f"        self.{name} = {name}"
     for name, doc in modules.items():
-        at = place(made.body.spans.get(name))
+        at = _within(made.body, name)
         notes = [made.body.notes.get(name, "")] if sizes else []
-        notes += [at] if at != where and made.body.form == "module" else []
+        notes += [at] if at and at != where and made.body.form == "module" else []
         yield from statement(doc, 8, f"self.{name} = ", ", ".join(n for n in notes if n))
+
+
+def _within(body: Body, name: str) -> str:
+    """Where the spec has a let, if that is in the block itself and not in one that was handed to it."""
+    span, whole = body.spans.get(name), body.scope.span
+    if span is None or (whole and (span.file != whole.file or not whole.line <= span.line <= whole.end_line)):
+        return ""
+    return place(span)
 
 
 def _forward_lines(written: Forward, kind: str, result: Doc) -> Iterator[str]:
@@ -158,8 +198,8 @@ def _said(model: Model, body: Body) -> list[str]:
         entering.append(f"{node.type.dtype}[N, {', '.join(map(str, node.type.shape))}]{order}")
     leaving = []
     for name, nodes in graph.outputs.items():
-        shapes = [f"[N, {', '.join(map(str, graph[n].type.shape))}]" for n in nodes]
-        leaving.append(f"{name} {', '.join(shapes)}")
+        shapes = [f"[N, {', '.join(map(str, graph[n].type.shape))}]" for n in (nodes[0], nodes[-1])]
+        leaving.append(f"{name} {shapes[0]}" if len(nodes) == 1 else f"{name} {len(nodes)} x {shapes[0]} .. {shapes[1]}")
     where = place(model.span)
     line = f"{', '.join(entering)} -> {'; '.join(leaving)}." + (f" {where}" if where else "")
     given = f"`forward` takes {' and '.join(f'`{n}`' for n in input_names(body))} as detrt encodes it: float, NCHW."

@@ -128,7 +128,7 @@ class Naming:
 
     def fresh(self, hole: Hole, vector: Vector) -> Known:
         taken = {m.name for m in self.made} | {k.name for k in (*self.params, *self.inputs)}
-        short = SHORT.get(hole.role, hole.role)
+        short = hole.hint or SHORT.get(hole.role, hole.role)
         name = identifier(short if short not in taken else f"{hole.owner}_{short}")
         value = next(v for v in vector if v is not MISSING)
         values = tuple(value if v is MISSING else v for v in vector)

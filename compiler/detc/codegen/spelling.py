@@ -49,9 +49,8 @@ FIXED: dict[str, tuple[tuple[str, Any], ...]] = {"torch.flatten": (("", 1),)}
 """Arguments that the function needs and the module has as defaults."""
 
 FAMILIES: dict[str, str] = {
-    **dict.fromkeys(
-        ("in_channels", "out_channels", "num_features", "in_features", "out_features", "groups"), "channels"
-    ),
+    **dict.fromkeys(("in_channels", "out_channels", "num_features", "in_features", "out_features"), "channels"),
+    **dict.fromkeys(("groups", "start", "length"), "channels"),
     "kernel_size": "kernel",
 }
 """Roles whose equal values are one parameter: the features of a norm are the channels before it."""

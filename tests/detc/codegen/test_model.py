@@ -1,0 +1,232 @@
+"""Generated models: what a reviewer reads, and that torch counts what detc counts."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from net_builder import Net
+from random_nets import random_spec
+
+from detc.codegen.model import model_source
+from detc.compilation import compile_spec
+from detc.semantics.elaborate import elaborate
+from detc.semantics.program import Model
+
+HERE = Path(__file__).parent
+LIBRARY = Path(__file__).parents[3] / "specs"
+LINES = [("gnetdet448", 90), ("gnetdet224", 90), ("ssdlite_mobilenetv2", 160), ("st_yolod", 260)]
+
+
+def compiled(path: Path, **sets: str) -> Model:
+    done = compile_spec(path, None, sets)
+    assert done.model is not None and done.fits, done.findings
+    return done.model
+
+
+def generated(model: Model, name: str = "Net") -> Any:
+    """The class that the generated text defines."""
+    source = model_source(model, name)
+    scope: dict[str, Any] = {}
+    exec(compile(source, "model.py", "exec"), scope)
+    return scope[name]
+
+
+def spec_named(name: str) -> Path:
+    own = HERE / "specs" / f"{name}.det"
+    return own if own.exists() else LIBRARY / f"{name}.det"
+
+
+@pytest.mark.parametrize(("name", "most"), LINES)
+def test_golden(name: str, most: int, golden: Callable[[str, str], None]) -> None:
+    model = compiled(spec_named(name))
+    source = model_source(model, "".join(w.capitalize() for w in name.split("_")))
+    golden(f"codegen/{name}.py.txt", source)
+    assert len(source.splitlines()) <= most
+    assert source == model_source(compiled(spec_named(name)), "".join(w.capitalize() for w in name.split("_")))
+
+
+@pytest.mark.parametrize(
+    ("name", "sets", "params", "macs"),
+    [
+        ("gnetdet448", {}, 6_525_278, 11_574_097_920),
+        ("gnetdet448", {"width": "0.25", "bn": "true"}, None, None),
+        ("gnetdet224", {"classes": "3"}, None, None),
+        ("ssdlite_mobilenetv2", {}, 4_450_228, 787_595_056),
+        ("st_yolod", {}, 3_250_968, 9_481_804_800),
+        ("st_yolod", {"classes": "7", "act": "relu", "image": "320"}, None, None),
+    ],
+)
+def test_known_nets_count_as_published(name: str, sets: dict[str, str], params: int | None, macs: int | None) -> None:
+    model = compiled(spec_named(name), **sets)
+    counts = torch_counts(model)
+    assert counts == (model.graph.params(), model.graph.macs())
+    assert params is None or counts == (params, macs)
+
+
+def torch_counts(model: Model) -> tuple[int, int]:
+    """Parameters, and multiply-accumulates by torch's own counter, of the generated class."""
+    torch = pytest.importorskip("torch")
+    from torch.utils.flop_counter import FlopCounterMode
+
+    with torch.device("meta"):
+        net = generated(model)().eval()
+        with FlopCounterMode(display=False) as flops:
+            outputs = net(torch.empty(1, *model.graph.inputs[0].type.shape))
+    check_shapes(model, outputs)
+    return sum(p.numel() for p in net.parameters()), flops.get_total_flops() // 2
+
+
+def check_shapes(model: Model, outputs: Any) -> None:
+    graph = model.graph
+    if not isinstance(outputs, dict):
+        outputs = {next(iter(graph.outputs)): outputs}
+    assert list(outputs) == list(graph.outputs)
+    for name, value in outputs.items():
+        shapes = [tuple(v.shape[1:]) for v in (value if isinstance(value, list) else [value])]
+        assert shapes == [graph[n].type.shape for n in graph.outputs[name]], name
+
+
+def expected_keys(model: Model) -> set[str]:
+    graph, keys = model.graph, set()
+    for node in graph:
+        if not node.owns_weights:
+            continue
+        if node.op.name in ("conv", "linear"):
+            keys |= {f"{node.name}.weight"} | ({f"{node.name}.bias"} if node.op.row()["bias"] else set())
+        elif node.op.name == "bn":
+            keys |= {f"{node.name}.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+    return keys
+
+
+def check_random(seed: int, folder: Path) -> None:
+    from reference import reference_outputs
+
+    torch = pytest.importorskip("torch")
+    path = folder / f"random{seed}.det"
+    path.write_text(random_spec(seed))
+    model = compiled(path)
+    assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+    torch.manual_seed(seed)
+    net = generated(model)().eval()
+    assert set(net.state_dict()) == expected_keys(model)
+    modules = dict(net.named_modules())
+    for node in model.graph:
+        if node.op.name in ("relu", "silu", "leaky", "hswish", "hsigmoid"):
+            assert (node.module or node.name) in modules, f"{node.name} is no module"
+    x = torch.randn(2, *model.graph.inputs[0].type.shape)
+    with torch.no_grad():
+        outputs = net(x)
+        expected = reference_outputs(model.graph, net.state_dict(), x)
+    if not isinstance(outputs, dict):
+        outputs = {next(iter(model.graph.outputs)): outputs}
+    for name, value in outputs.items():
+        for mine, theirs in zip(value if isinstance(value, list) else [value], expected[name], strict=True):
+            assert torch.equal(mine, theirs), name
+
+
+@pytest.mark.parametrize("first", range(0, 20, 5))
+def test_random_nets(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 5):
+        check_random(seed, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("first", range(20, 200, 20))
+def test_more_random_nets(first: int, tmp_path: Path) -> None:
+    for seed in range(first, first + 20):
+        check_random(seed, tmp_path)
+
+
+def test_unused_layers_are_modules_that_are_not_run(tmp_path: Path) -> None:
+    """The graph as elaborated still has them, and a lock may name them."""
+    for seed in range(4):
+        path = tmp_path / f"random{seed}.det"
+        path.write_text(random_spec(seed))
+        model = elaborate(path).models["net"]
+        assert set(generated(model)().state_dict()) == expected_keys(model)
+
+
+def test_formatted_as_ruff_does(tmp_path: Path) -> None:
+    ruff = shutil.which("ruff") or shutil.which("ruff", path=str(Path(sys.executable).parent))
+    if ruff is None:
+        pytest.skip("needs ruff")
+    for name, _ in LINES:
+        (tmp_path / f"{name}.py").write_text(model_source(compiled(spec_named(name)), "Net"))
+    for seed in range(40):
+        path = tmp_path / f"random{seed}.det"
+        path.write_text(random_spec(seed))
+        (tmp_path / f"random{seed}.py").write_text(model_source(compiled(path), "Net"))
+    options = ["--line-length", "120", "--no-cache", str(tmp_path)]
+    done = subprocess.run([ruff, "format", "--diff", *options], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:3000]
+    lint = [ruff, "check", "--select", "E,F,I,B", "--isolated", *options]
+    done = subprocess.run(lint, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout[:3000]
+
+
+def test_without_scopes() -> None:
+    """A graph that was read back from text or a lock has none, and still makes the same keys."""
+    model = compiled(spec_named("gnetdet224"))
+    keys = expected_keys(model)
+    model.graph.scopes.clear()
+    torch = pytest.importorskip("torch")
+    with torch.device("meta"):
+        assert set(generated(model)().state_dict()) == keys
+
+
+def test_hostile_words_stay_words(tmp_path: Path) -> None:
+    """What a user writes in docs and names is read, never run."""
+    evil = '"""\nimport os; os.system("x")\n\\" \u202e\u2028 \x00 \\'
+    net = Net('net"""\nraise SystemExit(1)\n"""')
+    net.scope("a", "block", 'class X:\n raise', inputs=["frame"], doc=evil)
+    x = net.add("a.conv1", "conv", "frame", channels=4)
+    net.scope("b", "pipeline", doc=evil)
+    x = net.add("b.relu1", "relu", x)
+    model = net.model(doc=evil, **{'out"] = 1 #\n': x})
+    source = model_source(model, "None; raise\n")
+    compile(source, "model.py", "exec")
+    assert all(len(line) <= 120 for line in source.splitlines())
+    code = [line for line in source.splitlines() if line.lstrip().startswith(("import", "from", "raise"))]
+    assert code == ["from collections import OrderedDict", "from torch import Tensor, nn"]
+    assert source.isascii() or "\u202e" not in source
+
+
+def test_a_scope_that_others_wait_inside_is_opened() -> None:
+    """One list item reads what another gave, by way of a layer outside the list: no single call can run it."""
+    net = Net()
+    net.scope("l", "list")
+    for number, source in enumerate(("frame", "between")):
+        if number:
+            net.add("between", "conv", "l.0.relu1", channels=6)
+        net.scope(f"l.{number}", "pipeline")
+        net.add(f"l.{number}.conv1", "conv", source, channels=5)
+        net.add(f"l.{number}.relu1", "relu", f"l.{number}.conv1")
+    model = net.model(out=("l.0.relu1", "l.1.relu1"))
+    assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+    assert "zip(" not in model_source(model, "Net")
+
+
+def test_shared_layer_across_blocks() -> None:
+    """A block that calls a module of another one cannot be a class; its steps are run by the class around both."""
+    net = Net()
+    x = "frame"
+    for name, owner in (("a", ""), ("b", "a.conv2")):
+        net.scope(name, "block", "pair", inputs=[x])
+        first = net.add(f"{name}.conv1", "conv", "frame", channels=4)
+        second = net.add(f"{name}.conv2", "conv", first, channels=4, module=owner)
+        x = net.add(f"{name}.relu1", "relu", second)
+    model = net.model(out=("a.relu1", "b.relu1"))
+    assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+    assert set(generated(model)().state_dict()) == expected_keys(model)
+
+
+def test_repeats_of_one_and_of_many_share_a_class() -> None:
+    source = model_source(compiled(spec_named("gnetdet448")), "Net")
+    assert source.count("class Convs") == 1
+    assert "if n == 1" in source
