@@ -19,6 +19,8 @@ PALETTE = (
 """BGR, dark enough for white letters."""
 LEAST_SIDE = 448
 """Smaller pictures are enlarged first, or letters would cover them."""
+LEAST_SCORE = 0.25
+"""Detections below are for curves, not for eyes."""
 FONT = cv2.FONT_HERSHEY_DUPLEX
 
 
@@ -34,8 +36,9 @@ class Mark:
     thin: bool = False
 
 
-def draw_detections(image: Image, found: Detections, classes: Sequence[str]) -> Image:
-    """A copy of a BGR picture with every detection, the best on top."""
+def draw_detections(image: Image, found: Detections, classes: Sequence[str], least: float = LEAST_SCORE) -> Image:
+    """A copy of a BGR picture with the detections that score at least `least`, the best on top."""
+    found = found.take(found.scores >= least)
     boxes = found.pixels(image.shape[1], image.shape[0])
     marks = [
         Mark((x1, y1, x2, y2), f"{classes[label]} {score:.2f}", label)

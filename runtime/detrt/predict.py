@@ -15,7 +15,7 @@ import numpy as np
 from detrt.data.folders import picture_files
 from detrt.data.picture import SUFFIXES, read_picture
 from detrt.data.sample import Image
-from detrt.draw import draw_detections
+from detrt.draw import LEAST_SCORE, draw_detections
 from detrt.errors import DetrtError
 from detrt.files import write_json, write_png
 from detrt.heads.detections import Detections
@@ -41,8 +41,11 @@ class Outcome:
     refused: list[tuple[str, str]] = field(default_factory=list)
 
 
-def predict(predictor: Predictor, source: Path, out: Path, tick: Tick | None = None) -> Outcome:
-    """Runs over `source` and writes into `out`: a PNG a picture, or one video, and `detections.json`.
+def predict(
+    predictor: Predictor, source: Path, out: Path, tick: Tick | None = None, least: float = LEAST_SCORE
+) -> Outcome:
+    """Runs over `source` and writes into `out`: a PNG a picture, or one video, and `detections.json`. Boxes that score
+    below `least` are in the JSON but not drawn.
 
     A picture of a folder that cannot be read is skipped and named in the JSON. Raises DetrtError if nothing could
     be read at all.
@@ -55,13 +58,15 @@ def predict(predictor: Predictor, source: Path, out: Path, tick: Tick | None = N
         files = [path for path in picture_files(source) if not path.resolve().is_relative_to(out.resolve())]
         if not files:
             raise DetrtError("there is no picture in the folder", source, f"known formats: {', '.join(SUFFIXES)}")
-        return _pictures(predictor, [(path, path.relative_to(source)) for path in files], out, tick)
+        return _pictures(predictor, [(path, path.relative_to(source)) for path in files], out, tick, least)
     if source.suffix.lower() in VIDEOS:
-        return _video(predictor, source, out, tick)
-    return _pictures(predictor, [(source, Path(source.name))], out, tick)
+        return _video(predictor, source, out, tick, least)
+    return _pictures(predictor, [(source, Path(source.name))], out, tick, least)
 
 
-def _pictures(predictor: Predictor, files: list[tuple[Path, Path]], out: Path, tick: Tick | None) -> Outcome:
+def _pictures(
+    predictor: Predictor, files: list[tuple[Path, Path]], out: Path, tick: Tick | None, least: float
+) -> Outcome:
     outcome = Outcome(out / RESULTS)
     rows: list[dict[str, Any]] = []
     names = _distinct(relative for _, relative in files)
@@ -78,7 +83,7 @@ def _pictures(predictor: Predictor, files: list[tuple[Path, Path]], out: Path, t
             if tick is not None:
                 tick(number, len(files))
         found = predictor.detect(image)
-        write_png(out / name, draw_detections(image, found, predictor.classes))
+        write_png(out / name, draw_detections(image, found, predictor.classes, least))
         outcome.files.append(out / name)
         outcome.pictures += 1
         outcome.objects += len(found)
@@ -91,7 +96,7 @@ def _pictures(predictor: Predictor, files: list[tuple[Path, Path]], out: Path, t
     return outcome
 
 
-def _video(predictor: Predictor, source: Path, out: Path, tick: Tick | None) -> Outcome:
+def _video(predictor: Predictor, source: Path, out: Path, tick: Tick | None, least: float) -> Outcome:
     outcome = Outcome(out / RESULTS)
     rows: list[dict[str, Any]] = []
     reader = cv2.VideoCapture(str(source))
@@ -102,7 +107,7 @@ def _video(predictor: Predictor, source: Path, out: Path, tick: Tick | None) -> 
         rate = reader.get(cv2.CAP_PROP_FPS) or 25.0
         for number, image in enumerate(_frames(reader)):
             found = predictor.detect(image)
-            annotated = draw_detections(image, found, predictor.classes)
+            annotated = draw_detections(image, found, predictor.classes, least)
             if writer is None:
                 writer, temporary = _writer(out, rate, annotated)
             writer.write(annotated)
