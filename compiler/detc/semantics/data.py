@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Related, Rule, Span
@@ -115,7 +114,8 @@ def read_data(item: tree.Named | tree.Block, at: Reader) -> tuple[Data, tuple[Se
     at.what = f"data `{name}`"
     before = len(at.findings)
     entries = at.section(FORMATS[format], items, f"data.{name}", span=item.span)
-    _check_classes(name, format, entries, items, item.span, at)
+    if len(at.findings) == before:
+        _check_classes(name, format, entries, item.span, at)
     _check_paths(name, format, entries, item.span, at)
     if any(finding.level == "error" for finding in at.findings[before:]):
         return None
@@ -169,7 +169,8 @@ def _call(expr: tree.Expr, name: str, at: Reader) -> tuple[str, list[tree.AnyIte
         for index, arg in enumerate(expr.args):
             key = tree.Name(arg.span, names[index] if index < len(names) else f"argument {index + 1}")
             items.append(tree.Assign(arg.span, "", (), (key,), arg))
-        items.extend(tree.Assign(kwarg.span, "", (), (kwarg.name,), kwarg.value) for kwarg in expr.kwargs)
+        once = {kwarg.name.id: kwarg for kwarg in reversed(expr.kwargs)}  # the parser tells of doubled ones
+        items.extend(tree.Assign(kwarg.span, "", (), (kwarg.name,), kwarg.value) for kwarg in once.values())
     return word.id, items
 
 
@@ -193,9 +194,7 @@ def _label(block: tree.Block) -> str:
     return block.label.id if isinstance(block.label, tree.Name) else block.label.value
 
 
-def _check_classes(
-    name: str, format: str, entries: Entries, items: Sequence[tree.AnyItem], span: Span, at: Reader
-) -> None:
+def _check_classes(name: str, format: str, entries: Entries, span: Span, at: Reader) -> None:
     classes, file = entries.get("classes"), entries.get("classes_file")
     if classes is None or (file is None and format != "synthetic"):
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Rule
@@ -12,7 +13,7 @@ from detc.diagnostics.did_you_mean import closest
 from detc.semantics.program import Gate
 from detc.semantics.reading import Reader, did_you_mean, plain_value
 from detc.semantics.schema.kind import MISSING, dotted
-from detc.semantics.values import Quantity
+from detc.semantics.values import Quantity, Range, is_number
 from detc.syntax import tree
 
 if TYPE_CHECKING:
@@ -137,6 +138,8 @@ class _Writer:
             if expr.function.id in FUNCTIONS and not expr.kwargs and self.waits(expr):
                 args = [self.write(arg) for arg in expr.args]
                 return None if None in args else {"call": expr.function.id, "args": args, "kwargs": {}}
+        if isinstance(expr, tree.Binary) and expr.op == "in" and self.waits(expr.left):
+            return self.membership(expr)
         if isinstance(expr, tree.Binary) and self.waits(expr):
             left, right = self.write(expr.left), self.write(expr.right)
             if left is None or right is None:
@@ -165,6 +168,21 @@ class _Writer:
         if isinstance(expr, tree.Binary):
             return self.waits(expr.left) or self.waits(expr.right)
         return isinstance(expr, tree.Unary) and self.waits(expr.operand)
+
+    def membership(self, expr: tree.Binary) -> Condition | None:
+        """`x in LOW .. HIGH` and `x in [a, b]` as comparisons."""
+        left, choices = self.write(expr.left), self.at.value(expr.right)
+        if left is None or choices is MISSING:
+            return None
+        if isinstance(choices, Range):
+            ends = [{"op": ">=", "left": left, "right": {"value": choices.low, "unit": None}}]
+            ends += [{"op": "<=", "left": left, "right": {"value": choices.high, "unit": None}}]
+            return {"op": "and", "left": ends[0], "right": ends[1]}
+        plain = plain_value(choices)
+        if not isinstance(plain, list) or not plain:
+            return self.at.report(NO_CONDITION(expr.right.span, actual=self.at.text(expr.right))) and None
+        equal: list[Condition] = [{"op": "==", "left": left, "right": {"value": v, "unit": None}} for v in plain]
+        return reduce(lambda a, b: {"op": "or", "left": a, "right": b}, equal)
 
     def drop(self, call: tree.Call) -> Condition | None:
         since = next((kwarg.value for kwarg in call.kwargs if kwarg.name.id == "since"), None)
@@ -197,7 +215,7 @@ class _Writer:
 def is_condition(condition: Condition) -> bool:
     """Whether it gives true or false rather than a number."""
     if "op" in condition:
-        return condition["op"] in (*_COMPARE, "and", "or", "not", "in")
+        return condition["op"] in (*_COMPARE, "and", "or", "not")
     return isinstance(condition.get("value"), bool)
 
 
@@ -220,40 +238,49 @@ def stages_in(condition: Condition) -> list[str]:
 
 
 def evaluate_condition(condition: Condition, metrics: Metrics) -> Any:
-    """Its value with `metrics`; None where something it needs is not there. `and` and `or` decide by one side where they can."""
+    """Its value with `metrics`; None where something it needs is not there or not of the kind. `and` and `or` decide by one
+    side where they can."""
     if "value" in condition:
         return condition["value"]
     if "name" in condition:
         return metrics.get(condition["name"])
     if "call" in condition:
         values = [evaluate_condition(arg, metrics) for arg in condition["args"]]
-        if condition["call"] == "drop" or None in values or not values:
+        if condition["call"] == "drop" or not values or not all(map(is_number, values)):
             return None
-        return {"min": min, "max": max}[condition["call"]](values) if condition["call"] != "abs" else abs(values[0])
+        return abs(values[0]) if condition["call"] == "abs" else {"min": min, "max": max}[condition["call"]](values)
     op = condition["op"]
-    if op in ("not", "neg"):
+    if "operand" in condition:
         value = evaluate_condition(condition["operand"], metrics)
-        return None if value is None else (not value if op == "not" else -value)
-    left, right = evaluate_condition(condition["left"], metrics), evaluate_condition(condition["right"], metrics)
-    if op == "and":
-        return False if False in (left, right) else None if None in (left, right) else True
-    if op == "or":
-        return True if True in (left, right) else None if None in (left, right) else False
-    if left is None or right is None or (op in ("/", "//") and right == 0):
+        if op == "not":
+            return not value if isinstance(value, bool) else None
+        return -value if is_number(value) else None
+    return _binary(op, evaluate_condition(condition["left"], metrics), evaluate_condition(condition["right"], metrics))
+
+
+def _binary(op: str, left: Any, right: Any) -> Any:
+    if op in ("and", "or"):
+        decisive = op == "or"
+        if left is decisive or right is decisive:
+            return decisive
+        return (not decisive) if left is right is (not decisive) else None
+    if left is None or right is None:
         return None
-    if op == "in":
-        return left in right if isinstance(right, (list, tuple)) else None
+    if op in ("==", "!="):
+        return _COMPARE[op](left, right)
+    if not (is_number(left) and is_number(right)) or (op in ("/", "//") and right == 0):
+        return None
     try:
         return (_COMPARE.get(op) or _ARITHMETIC[op])(left, right)
-    except TypeError:
+    except OverflowError:
         return None
 
 
 def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ()) -> tuple[list[Gate], list[Finding]]:
     """The gates with their verdicts, and a finding for each that failed or is not judged yet.
 
-    A metric that is None, or a name in `known`, exists but is not measured yet. Any other name is an error where a target has given
-    its metrics, or where it looks like a misspelt one; otherwise it may be a metric of a target that is not chosen yet.
+    A metric that is None, or a name in `known`, exists but is not measured yet. Any other name is an error where a target
+    has given its metrics, or where it looks misspelt; otherwise it may be a metric of a target that is not chosen yet.
     """
     judged: list[Gate] = []
     findings: list[Finding] = []
@@ -265,7 +292,8 @@ def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ())
             verdict = "passed" if value else "failed"
             judged.append(replace(gate, verdict=verdict))
             if not value:
-                shown = ", ".join(f"{name} is {metrics[name]:,}" for name in dict.fromkeys(names_in(gate.condition)))
+                measured = [name for name in dict.fromkeys(names_in(gate.condition)) if metrics.get(name) is not None]
+                shown = ", ".join(f"{name} is {metrics[name]:,}" for name in measured)
                 actual = shown or "it does not hold"
                 findings.append(
                     FAILED(gate.span, text=gate.text, actual=actual, allowed=gate.text, message=gate.message)

@@ -140,6 +140,8 @@ class Reader:
         Defaults fill the rest unless `partial`; then nothing is missed either.
         """
         given: Entries = {}
+        meant: set[str] = set()
+        """Keys that a misspelt one was meant to be: they are not missing besides."""
         for key, expr, at in self._assignments(items, schema, special):
             if key in given:
                 first = Related(given[key].span, "first given here") if given[key].span else None
@@ -149,6 +151,7 @@ class Reader:
             known = schema.key(key)
             if known is None:
                 self.unknown_key(at, key, schema.names)
+                meant.add(closest(key, schema.names) or "")
                 given[key] = Setting(key, MISSING, "spec", at)
                 continue
             given[key] = Setting(key, known.kind.read(expr, self, key), "spec", expr.span)
@@ -159,7 +162,7 @@ class Reader:
                 given[key] = Setting(key, value, "--set", override.span)
         result = {name: setting for name, setting in given.items() if setting.value is not MISSING}
         if not partial:
-            self.fill(schema, result, span, present=given)
+            self.fill(schema, result, span, present={*given, *meant})
         return result
 
     def fill(self, schema: Schema, entries: Entries, span: Span, present: Iterable[str] = ()) -> None:
@@ -188,7 +191,9 @@ class Reader:
                 good = False
             else:
                 pairs.append((schema.keys[index].name, arg, arg))
-        pairs.extend((kwarg.name.id, kwarg.value, kwarg.name) for kwarg in kwargs)
+        # Of two keyword arguments of one name the parser has told already.
+        once = {kwarg.name.id: kwarg for kwarg in reversed(kwargs)}
+        pairs.extend((kwarg.name.id, kwarg.value, kwarg.name) for kwarg in kwargs if once[kwarg.name.id] is kwarg)
         for name, expr, node in pairs:
             key = schema.key(name)
             if key is None:

@@ -62,6 +62,10 @@ BASES = ("accelerator", "microcontroller", "neuromorphic", "host")
 """Names that a target may extend although nothing defines them: kinds of machines, without facts."""
 
 
+_LONGEST = 100
+"""Letters of a target's name; it becomes a file name."""
+
+
 @dataclass(eq=False, repr=False)
 class TargetLibrary:
     """The `target` blocks that are known by now, and the targets resolved from them."""
@@ -225,7 +229,7 @@ def find(name: str, context: Context) -> tuple[tree.Block, Environment] | None:
 
 def _files(family: str, short: str, context: Context) -> Iterator[tuple[Path, str]]:
     """Files that may define the target, each with the path a user is shown."""
-    if not all(part.isidentifier() for part in (*family.split("."), short)):
+    if len(family) + len(short) > _LONGEST or not all(part.isidentifier() for part in (*family.split("."), short)):
         return
     folder = BUILTIN / family.split(".")[0]
     for name in ("target.det", f"{short}.det"):

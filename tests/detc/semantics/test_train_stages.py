@@ -78,7 +78,13 @@ def test_stages_come_after_those_they_need(tmp_path: Path) -> None:
     program = program_of(tmp_path, trained("\n".join(reversed(VENDOR.strip().split("\n")))))
     order = [stage.name for stage in program.stages]
     assert sorted(order) == ["acts", "chip", "float", "measure", "weights"]
-    assert order.index("float") < order.index("weights") < order.index("measure") < order.index("acts") < order.index("chip")
+    assert (
+        order.index("float")
+        < order.index("weights")
+        < order.index("measure")
+        < order.index("acts")
+        < order.index("chip")
+    )
 
 
 def test_stages_of_two_blocks_and_two_models_form_one_order(tmp_path: Path) -> None:
@@ -177,6 +183,8 @@ def test_classes_of_data_and_head_are_compared(tmp_path: Path, names: str, code:
 
 
 def test_values_of_keys_may_be_computed(tmp_path: Path) -> None:
-    text = "param rounds: int = 4\n" + trained("batch = 2 * rounds\nstage a { epochs = rounds * 10  if rounds > 3 { ema = 0.9 } }")
+    text = "param rounds: int = 4\n" + trained(
+        "batch = 2 * rounds\nstage a { epochs = rounds * 10  if rounds > 3 { ema = 0.9 } }"
+    )
     options = program_of(tmp_path, text).stages[0].options
     assert (options["batch"], options["epochs"], options["ema"]) == (8, 40, 0.9)

@@ -152,7 +152,7 @@ class Word(Kind):
         value = at.plain(expr)
         if value is MISSING or (isinstance(value, str) and value in self.words):
             return value
-        return at.unknown_word(expr, key, at.text(expr), self.words)
+        return at.unknown_word(expr, key, value if isinstance(value, str) else at.text(expr), self.words)
 
 
 @dataclass(eq=False, repr=False)
