@@ -133,12 +133,14 @@ def _quantized(x: Tensor, weight: Tensor, bias: Tensor, link: Link) -> Tensor:
 
 
 def _moments(maps: list[Tensor]) -> tuple[Tensor, Tensor]:
-    """Mean and deviation of each channel over all pictures, in double."""
-    count = sum(m.shape[0] * m.shape[2] * m.shape[3] for m in maps)
-    total = torch.stack([m.double().sum((0, 2, 3)) for m in maps]).sum(0)
-    mean = total / count
-    spread = torch.stack([(m.double() - mean.reshape(1, -1, 1, 1)).square().sum((0, 2, 3)) for m in maps]).sum(0)
-    return mean.float(), (spread / count).sqrt().float()
+    """Mean and deviation of each channel over all pictures of all batches."""
+    share = torch.tensor([float(len(m)) for m in maps], dtype=torch.float64, device=maps[0].device)[:, None]
+    share /= share.sum()
+    parts = [torch.var_mean(m, (0, 2, 3), correction=0) for m in maps]
+    variances, means = (torch.stack([part[i] for part in parts]).double() for i in (0, 1))
+    mean = (share * means).sum(0)
+    variance = (share * (variances + (means - mean).square())).sum(0)
+    return mean.float(), variance.sqrt().float()
 
 
 def _forward(

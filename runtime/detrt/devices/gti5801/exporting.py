@@ -67,7 +67,7 @@ def export(
 
 
 def _check(network: ChipNetwork, chip_dat: bytes, out_model: bytes) -> None:
-    """The files, read back, hold the very network and run on a probe picture; ArtifactError otherwise, a fault of this package."""
+    """The files, read back, hold the very network and run on a probe picture; ArtifactError otherwise, our own fault."""
     inner = split(out_model)[1]
     back = decode(inner)
     if inner != chip_dat or not same_network(network, back):
@@ -85,8 +85,7 @@ def _texts(
     heads = model.get("heads") or [{"kind": "", "options": {}}]
     head: dict[str, Any] = heads[0]
     options = head.get("options", {})
-    names = [str(name) for name in options.get("names") or ()]
-    names = names or [f"class {n}" for n in range(int(options.get("classes", 0)))]
+    names = _class_names(lock, options)
     host_order = "bgr" if order == "rgb" else order
     ordered = [float(caps[link.relu_node]) for link in plan.links]
     description = {
@@ -118,6 +117,18 @@ def _texts(
             nms=float(options.get("nms", NMS)),
         ),
     }
+
+
+def _class_names(lock: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
+    """The head's names; else those of the data it was trained on, if there are as many; else numbers."""
+    if options.get("names"):
+        return [str(name) for name in options["names"]]
+    count = int(options.get("classes", 0))
+    for stage in reversed(lock.get("stages") or []):
+        names = (lock.get("data") or {}).get(stage.get("data"), {}).get("classes") or []
+        if len(names) == count:
+            return [str(name) for name in names]
+    return [f"class {number}" for number in range(count)]
 
 
 def _finding(layer: str, clipped: Clipped) -> dict[str, Any]:

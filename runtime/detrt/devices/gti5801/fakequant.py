@@ -50,7 +50,7 @@ def _pieces(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     ):
         yield tensors
         return
-    yield from zip(*(t.view(-1).split(PIECE) for t in flat), strict=True)
+    yield from zip(*(torch.split(t.view(-1), PIECE) for t in flat), strict=True)
 
 
 class _QuantizedRelu(torch.autograd.Function):

@@ -50,7 +50,8 @@ def _kinds(table: dict[str, Any], count: int, at: str) -> tuple[Kind, ...]:
     if not _flag(table, "depth_enable", at):
         if any(ones):
             raise NetworkError([f"{at}: `one_coef` needs `depth_enable`"])
-        return ("conv3x3",) * count
+        dense: Kind = "conv3x3"
+        return (dense,) * count
     if len(ones) != count or any(v not in (0, 1) for v in ones):
         raise NetworkError([f"{at}: `one_coef` must hold a 0 or 1 for each of the {count} sublayers"])
     named: dict[int, Kind] = {0: "depthwise", 1: "pointwise"}
@@ -106,10 +107,11 @@ def read_dat_json(document: Any) -> tuple[list[MajorShape], list[list[int]], boo
     read = [_major(table, number) for number, table in enumerate(tables, start=1)]
     shapes, shifts = [shape for shape, _ in read], [row for _, row in read]
     check_shapes(shapes)
-    sampling, ten = options.get("SamplingMethod", 0), options.get("ActivationBitMode", 0)
+    wide = any(shape.ten_bits for shape in shapes)
+    sampling, ten = options.get("SamplingMethod", 0), options.get("ActivationBitMode", int(wide))
     if sampling not in (0, 1) or ten not in (0, 1):
         raise NetworkError(["model: `SamplingMethod` and `ActivationBitMode` are 0 or 1"])
-    if bool(ten) != any(shape.ten_bits for shape in shapes):
+    if bool(ten) != wide:
         raise NetworkError(["`ActivationBitMode` 1 and `ten_bits_enable` of the last layer go together"])
     return shapes, shifts, bool(sampling)
 
