@@ -13,24 +13,29 @@ from detc.syntax.tables import Tables
 MAX_DEPTH = 200
 """How deep trees may nest: what walks them recurses, and Python's stack holds about 1000 frames."""
 _MAX_STATES = 20 * MAX_DEPTH
+_ANY_ITEM = "AT"
+"""A token that can only follow a complete item, or begin one."""
 
 
-class Recover(Protocol):
-    """Given the automaton and the index of a token it cannot accept (or, where `known` says why, must not): mends the state
-    and says where to go on, -1 to stop."""
+class Recovery(Protocol):
+    """What to do about token `i` that the automaton cannot accept, or (`known` says why) must not."""
 
-    def __call__(self, automaton: Automaton, i: int, known: Finding | None = None) -> int: ...
+    def report(self, automaton: Automaton, i: int, known: Finding | None = None) -> int | None:
+        """The token to go on with after a mend, -1 to stop, None if there is no mend."""
+
+    def resume(self, automaton: Automaton, i: int) -> int:
+        """Drop what is unfinished; the token to go on with, -1 to stop."""
 
 
 class Automaton:
     """The stacks run in parallel: `values[k]`, read from token `starts[k]` on and `depths[k]` nodes deep, led to
     `states[k + 1]`. `last` is the last token that was shifted."""
 
-    def __init__(self, tables: Tables, tokens: Tokens, findings: list[Finding], recover: Recover) -> None:
+    def __init__(self, tables: Tables, tokens: Tokens, findings: list[Finding], recovery: Recovery) -> None:
         self.tables = tables
         self.tokens = tokens
         self.findings = findings
-        self.recover = recover
+        self.recovery = recovery
         self.builder = Builder(tokens, findings)
         self.states = [tables.start]
         self.values: list[Any] = []
@@ -48,12 +53,23 @@ class Automaton:
             (r.symbol, r.size, r.action, r.plan, getattr(builder, r.action, None)) for r in self.tables.rules
         ]
         i = 0
+        settling = False  # finish what is complete as if an item followed, before an unmended mistake is left behind
         while i >= 0:
-            kind = kinds[i]
+            kind = kinds[i] if not settling else _ANY_ITEM
             action = actions[states[-1]].get(kind)
+            if settling and (action is None or action >= 0):
+                settling = False
+                i = self.recovery.resume(self, i)
+                continue
             if action is None:
-                # in the middle of an item a `##` is only a comment
-                i = i + 1 if kind == "DOC" else self.recover(self, i)
+                if kind == "DOC":  # in the middle of an item a `##` is only a comment
+                    i += 1
+                    continue
+                mended = self.recovery.report(self, i)
+                settling = mended is None and self.accepts(_ANY_ITEM)
+                if mended is None and not settling:
+                    mended = self.recovery.resume(self, i)
+                i = i if mended is None else mended
                 continue
             if action >= 0:
                 leaf = leaves.get(kind)
@@ -118,7 +134,8 @@ class Automaton:
             above.append(state)
 
     def _too_deep(self, i: int) -> int:
-        return self.recover(self, i, mistakes.TOO_DEEP(self.tokens.span(self.last), allowed=MAX_DEPTH))
+        finding = mistakes.TOO_DEEP(self.tokens.span(self.last), allowed=MAX_DEPTH)
+        return self.recovery.resume(self, i) if self.recovery.report(self, i, finding) is None else -1
 
 
 def _children(parts: list[Any], plan: tuple[int | None, ...]) -> list[Any]:

@@ -7,11 +7,14 @@ from dataclasses import dataclass
 
 from detc.diagnostics import Finding, Related
 from detc.syntax import mistakes
-from detc.syntax.lexer import Tokens
+from detc.syntax.lexer import MAX_FINDINGS, Tokens
 
 CLOSER_OF = {"LPAR": "RPAR", "LSQB": "RSQB", "LBRACE": "RBRACE"}
 _OPENER_OF = {closer: opener for opener, closer in CLOSER_OF.items()}
 _TEXT = {"LPAR": "(", "RPAR": ")", "LSQB": "[", "RSQB": "]", "LBRACE": "{", "RBRACE": "}"}
+
+MAX_OPEN = 150
+"""How many brackets may be open at once."""
 
 STARTERS = frozenset({"NAME", "DOC", "AT", "USE", "REQUIRE", "FOR", "IF"})
 _AFTER_NAME = frozenset({"NAME", "STRING", "EQUAL", "DOT", "LPAR", "LBRACE", "CMP", "IN", "ON", "EXTENDS"})
@@ -37,6 +40,8 @@ def _balanced(kinds: list[str]) -> bool:
     for kind in kinds:
         if kind in CLOSER_OF:
             open_.append(CLOSER_OF[kind])
+            if len(open_) > MAX_OPEN:
+                return False
         elif kind in _OPENER_OF and (not open_ or open_.pop() != kind):
             return False
     return not open_
@@ -65,6 +70,8 @@ class _Repair:
         tokens = self.tokens
         indent = 1
         for i, kind in enumerate(tokens.kinds):
+            if len(self.findings) > MAX_FINDINGS:
+                break  # nobody goes on from here
             if tokens.starts_line(i):
                 indent = tokens.columns[i]
                 if looks_like_item(tokens, i):
@@ -77,7 +84,18 @@ class _Repair:
             self.out.add(kind, tokens.texts[i], tokens.lines[i], tokens.columns[i])
             if kind in CLOSER_OF:
                 self.stack.append(_Opener(kind, i, tokens.lines[i], indent))
+                if len(self.stack) > MAX_OPEN:
+                    return self._too_deep(i)
         return self.out, self.findings, self.at_fault
+
+    def _too_deep(self, i: int) -> tuple[Tokens, list[Finding], set[int]]:
+        """Leave out everything from the bracket on that is one too many."""
+        self.findings.append(mistakes.TOO_DEEP(self.tokens.span(i), allowed=MAX_OPEN))
+        line, column = self.tokens.end(i)
+        for open_ in reversed(self.stack):
+            self.out.add(CLOSER_OF[open_.kind], "", line, column)
+        self.out.add("$END", "", line, column)
+        return self.out, self.findings, self.at_fault | {line}
 
     def _close_deeper(self, column: int, i: int) -> None:
         """An item begins at `column`: what was opened on lines indented as far or farther should be closed by now."""

@@ -337,10 +337,8 @@ def head_doc(entries: list[Any]) -> tuple[str, list[Entry]]:
     count = 0
     while count < len(entries) and isinstance(entries[count], Doc):
         count += 1
-        if count == len(entries):
-            break
-        after, line = entries[count], entries[count - 1].span.line
-        if isinstance(after, tree.Use) or after.span.line > line + 1:
+        after = entries[count] if count < len(entries) else None
+        if after is None or isinstance(after, tree.Use) or after.span.line > entries[count - 1].span.line + 1:
             return "\n".join(doc.text for doc in entries[:count]), entries[count:]
     return "", entries
 

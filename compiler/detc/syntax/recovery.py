@@ -15,18 +15,22 @@ from detc.syntax.explain import explain
 from detc.syntax.lexer import MAX_FINDINGS
 from detc.syntax.tree import Attribute
 
+_CLOSERS = frozenset(CLOSER_OF.values())
+
 
 class Recovery:
-    """A `Recover` for one file. `reported` holds the lines that already have a finding: nothing is said about them twice."""
+    """What an automaton does about mistakes in one file. `reported` holds the lines that already have a finding: nothing is
+    said about them twice."""
 
     def __init__(self, reported: set[int]) -> None:
         self.reported = reported
         self.mended = -1
 
-    def __call__(self, automaton: Automaton, i: int, known: Finding | None = None) -> int:
+    def report(self, automaton: Automaton, i: int, known: Finding | None = None) -> int | None:
+        """Say what is wrong with token `i` (`known` if that is known), and mend it where that is easy: the token to go on
+        with, -1 to give up, None if it could not be mended."""
         tokens, findings = automaton.tokens, automaton.findings
-        base = _item_state(automaton)
-        start = automaton.starts[base] if base < len(automaton.starts) else i
+        start = _unfinished(automaton, i)[1]
         if known:
             finding, mend = known, None
         else:
@@ -43,13 +47,19 @@ class Recovery:
         if mend and self.mended < i:
             self.mended = i
             return _mend(automaton, i, mend)
+        return None
+
+    def resume(self, automaton: Automaton, i: int) -> int:
+        """Drop the unfinished item, if any: the token to go on with is the next item of the same body, or the body's end."""
+        base, start = _unfinished(automaton, i)
         return _resume(automaton, base, start, i)
 
 
-def _item_state(automaton: Automaton) -> int:
-    """How many values stand below the innermost unfinished item."""
+def _unfinished(automaton: Automaton, i: int) -> tuple[int, int]:
+    """How many values stand below the innermost unfinished item, and its first token (`i` if there is none yet)."""
     gotos = automaton.tables.gotos
-    return next(k for k in range(len(automaton.states) - 1, -1, -1) if "item" in gotos[automaton.states[k]])
+    base = next(k for k in range(len(automaton.states) - 1, -1, -1) if "item" in gotos[automaton.states[k]])
+    return base, automaton.starts[base] if base < len(automaton.starts) else i
 
 
 def _mend(automaton: Automaton, i: int, mend: str) -> int:
@@ -69,7 +79,6 @@ def _mend(automaton: Automaton, i: int, mend: str) -> int:
 
 
 def _resume(automaton: Automaton, base: int, start: int, i: int) -> int:
-    """Drop the item that began with token `start`; the next one of the same body, or the body's end."""
     values, tokens = automaton.values, automaton.tokens
     del automaton.states[base + 1 :], values[base:], automaton.starts[base:], automaton.depths[base:]
     if values and isinstance(values[-1], list):  # docs and attributes of the dropped item
@@ -79,15 +88,13 @@ def _resume(automaton: Automaton, base: int, start: int, i: int) -> int:
     depth = 0
     for j in range(start, len(tokens.kinds)):
         kind = tokens.kinds[j]
-        if kind in CLOSER_OF.values():
-            if depth == 0:
-                return j
-            depth -= 1
-        beyond = j > i or (j == i and i > start)
-        if kind == "$END" or (
-            beyond and depth == 0 and looks_like_item(tokens, j) and (column is None or tokens.columns[j] <= column)
-        ):
+        beyond = j > i or j == i > start
+        if kind == "$END" or (beyond and depth == 0 and kind in _CLOSERS):
+            return j
+        if beyond and depth == 0 and looks_like_item(tokens, j) and (column is None or tokens.columns[j] <= column):
             return j
         if kind in CLOSER_OF:
             depth += 1
+        elif kind in _CLOSERS:
+            depth = max(0, depth - 1)
     return -1
