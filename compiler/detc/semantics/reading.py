@@ -144,8 +144,8 @@ class Reader:
         """Keys that a misspelt one was meant to be: they are not missing besides."""
         for key, expr, at in self._assignments(items, schema, special):
             if key in given:
-                first = Related(given[key].span, "first given here") if given[key].span else None
-                related = (first,) if first else ()
+                place = given[key].span
+                related = (Related(place, "first given here"),) if place else ()
                 self.report(self.rules.doubled_key(at, key=key, what=self.what, related=related))
                 continue
             known = schema.key(key)

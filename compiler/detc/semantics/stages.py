@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Related
-from detc.semantics.gates import judge, read_gate, stages_in
+from detc.semantics.conditions import stages_in
+from detc.semantics.gates import judge, read_gate
 from detc.semantics.program import Model, Program, Setting, Stage
 from detc.semantics.reading import Reader, did_you_mean
 from detc.semantics.schema.head import HEADS

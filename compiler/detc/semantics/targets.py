@@ -258,7 +258,8 @@ def _installed(name: str) -> Iterator[tuple[Path, str]]:
 
 def _load(path: Path, shown: str, context: Context) -> None:
     """Reads a file of targets: its blocks are registered, its other definitions bound in a scope of its own."""
-    from detc.semantics.elaborate import Walk, hoist
+    from detc.semantics.bodies import hoist
+    from detc.semantics.elaborate import Walk
     from detc.semantics.environment import Environment
     from detc.semantics.library import prelude
     from detc.semantics.modules import read_source

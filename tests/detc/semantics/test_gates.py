@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from spec_texts import DATA, MODEL, codes, program_of, trained, under
 
 from detc.compilation import compile_program
-from detc.semantics.gates import evaluate_condition, judge
+from detc.semantics.conditions import evaluate_condition
+from detc.semantics.gates import judge
 from detc.semantics.program import Gate
 
 METRICS = {"params": 1000, "macs": 5000, "weight_bytes": 4096, "latency": None}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from detc.semantics.schema.key import Key, Schema
 from detc.semantics.schema.kind import Choice, Dotted, Either, Flag, ListOf, Maybe, Number, Span, Word
 
@@ -44,7 +46,7 @@ _WARMUP = (
     Key("warmup", Number(whole=True, low=0, unit="epochs"), 0, "epochs in which the rate rises linearly"),
     Key("warmup_from", RATE, 1e-10, "the rate that the warmup starts from"),
 )
-_NO_STEPS = {"every": None, "milestones": [], "gamma": 0.1}
+_NO_STEPS: dict[str, Any] = {"every": None, "milestones": [], "gamma": 0.1}
 
 SCHEDULES = {
     "constant": Schema("constant", _WARMUP, {**_NO_STEPS, "floor": 0.0}),
