@@ -99,7 +99,8 @@ def mutate_bytes(rng: Random, data: bytes, times: int | None = None) -> bytes:
 
 
 def mutate_tree(rng: Random, text: str, times: int | None = None) -> str:
-    """`text` with some of its nodes changed, dropped, doubled or exchanged for another of their kind; it still parses."""
+    """`text` with some of its nodes changed, dropped, doubled or exchanged for another of their kind; still text of the language,
+    though a name may now be given twice."""
     file, findings = parse(Source("mutated.det", text))
     assert not findings, findings
     for _ in range(times or rng.choice([1, 1, 2, 4])):
@@ -132,7 +133,9 @@ Change = Callable[[tree.Node], tuple[tree.Node, ...]]
 
 def _change(rng: Random, target: tree.Node, nodes: list[tree.Node]) -> Change:
     """What to put in the place of `target`: nothing, itself twice, another node of its kind, or itself with another value."""
-    kind = next((kinds for kinds in (_EXPRS, _ITEMS) if isinstance(target, kinds)), (type(target),))
+    narrow = isinstance(target, tree.Name | tree.String)  # these also stand where no other expression can
+    kinds = (_EXPRS, _ITEMS) if not narrow else ()
+    kind = next((kinds_ for kinds_ in kinds if isinstance(target, kinds_)), (type(target),))
     likes = [node for node in nodes if isinstance(node, kind)]
     way = rng.randrange(6)
     if way == 0:
