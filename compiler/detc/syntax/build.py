@@ -237,10 +237,10 @@ class Builder:
         return tree.Choice(span, condition, yes, no)
 
     def binary(self, span: Span, left: tree.Expr, op: str, right: tree.Expr) -> tree.Binary:
-        return tree.Binary(span, op, left, right)
+        return tree.Binary(span, mistakes.meant(op), left, right)
 
     def unary(self, span: Span, op: str, operand: tree.Expr) -> tree.Unary:
-        return tree.Unary(span, op, operand)
+        return tree.Unary(span, mistakes.meant(op), operand)
 
     def member(self, span: Span, object_: tree.Expr, name: tree.Name) -> tree.Member:
         return tree.Member(span, object_, name)

@@ -294,6 +294,11 @@ _LEFT_OUT = {
 _KINDS = {"&&": "AND", "||": "OR", "&": "AND", "|": "PIPE", "!": "NOT", "^": "MUL"}
 
 
+def meant(operator: str) -> str:
+    """The operator that a misspelt one stands for, so that a tree holds none that nobody knows."""
+    return _INSTEAD.get(operator, operator)
+
+
 def spelling(kind: str, word: str, span: Span) -> tuple[str | None, Finding]:
     """The token that `word` most likely stands for (None: skip it), and what to say about it."""
     if kind == "BAD_NUMBER":
