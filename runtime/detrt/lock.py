@@ -88,7 +88,7 @@ class Model(Part):
 
 class Data(Part):
     format: str
-    root: str = ""
+    root: str | None = None
     classes: list[str] | None = None
     train: Any = None
     val: Any = None
