@@ -109,7 +109,11 @@ def _dispatch(arguments: list[str]) -> int:
         prog=f"detc {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_arguments(parser)
-    result: int = command.run(parser.parse_args(rest))
+    if getattr(command, "PASSES_ON", False):
+        args, args.rest = parser.parse_known_args(rest)
+    else:
+        args = parser.parse_args(rest)
+    result: int = command.run(args)
     sys.stdout.flush()
     return result
 

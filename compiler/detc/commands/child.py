@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from detc.commands.outcome import INTERRUPTED
+from detc.commands.outcome import INTERRUPTED, MISTAKE, OK
 
 
 def run_program(folder: Path, name: str, arguments: Sequence[str]) -> int:
-    """Its exit code. Ctrl-C reaches the program itself, which ends in its own time."""
+    """0, 1 for whatever it failed with, or 130. Ctrl-C reaches the program itself, which ends in its own time."""
     paths = [str(Path(entry).resolve()) for entry in sys.path if entry and Path(entry).is_dir()]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(dict.fromkeys(paths))}
     command = [sys.executable, str(folder / name), *arguments]
@@ -22,4 +23,6 @@ def run_program(folder: Path, name: str, arguments: Sequence[str]) -> int:
                 code = process.wait()
             except KeyboardInterrupt:
                 continue
-            return INTERRUPTED if code in (-2, INTERRUPTED) else max(code, 1) if code else 0
+            if code in (-signal.SIGINT, INTERRUPTED):
+                return INTERRUPTED
+            return MISTAKE if code else OK

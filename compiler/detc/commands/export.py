@@ -1,6 +1,6 @@
 """Write the files that go to the device, from the last trained stage: `artifacts/` in the build folder.
 
-The options behind SPEC are those of export.py in the build folder, such as --vendor-inputs."""
+All other options are those of export.py in the build folder: --name RUN, --stage NAME, -o DIR, --vendor-inputs."""
 
 from __future__ import annotations
 
@@ -8,12 +8,14 @@ import argparse
 
 from detc.commands.outcome import refuse
 
+PASSES_ON = True
+"""Options that are not known here go to export.py, in `args.rest`."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", help="a spec that was built, or its build folder")
     parser.add_argument("--target", metavar="NAME", help="the target it was built for")
     parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
-    parser.add_argument("rest", nargs=argparse.REMAINDER, metavar="..", help="options of export.py")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -20,3 +20,15 @@ def bar(what: str) -> Iterator[Callable[[int, int], None]]:
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task(what, total=None)
         yield lambda done, total: progress.update(task, completed=done, total=total or None)
+
+
+@contextmanager
+def steps() -> Iterator[Callable[[str], None]]:
+    """Gives `say(what)`: a spinner with what is being done now."""
+    if not sys.stderr.isatty():
+        yield lambda what: None
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status("..") as status:
+        yield lambda what: status.update(f"{what} ..")

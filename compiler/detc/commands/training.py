@@ -30,7 +30,13 @@ def train_arguments(args: argparse.Namespace) -> list[str]:
             words += [flag, ",".join(value)]
         else:
             words += [flag, "none" if value is None else str(value)]
+    root = data_root(args)
+    return words if args.data_root is not None or root is None else [*words, "--data-root", str(root)]
+
+
+def data_root(args: argparse.Namespace) -> Path | None:
+    """`--data-root`, else the folder of a spec that lies elsewhere, else None: where we are, then around the build."""
+    if args.data_root is not None:
+        return Path(args.data_root)
     home = Path(args.spec).resolve().parent
-    if args.data_root is None and Path(args.spec).is_file() and home != Path.cwd():
-        words += ["--data-root", str(home)]
-    return words
+    return home if Path(args.spec).is_file() and home != Path.cwd() else None

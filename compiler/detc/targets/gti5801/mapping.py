@@ -158,6 +158,17 @@ class Mapper:
         kernels = self.facts.find(f"file.chip_dat.kernels_{layer.bits}bit")
         return -(-width * channels // int(kernels.value)) if kernels else width * channels
 
+    def padding_bytes(self, index: int, major: Major) -> int:
+        """Weight bytes of a sublayer that hold kernels of zeros, because its major layer is wider than the spec asks for."""
+        layer, four = self.layers[index], self.facts.number("limit.channel_multiple")
+        held = ceil_to(major.width, four)
+        real = layer.out_channels
+        if layer.kind != "depthwise":
+            held *= ceil_to(major.input_channels if index == major.first else major.width, four)
+            real *= layer.in_channels
+        bytes = self.facts.number("file.chip_dat.line") * self.lines(index, major)
+        return bytes * (held - real) // held
+
     def weight_bytes(self, major: Major) -> int:
         line = self.facts.number("file.chip_dat.line")
         return line * sum(self.lines(index, major) for index in range(major.first, major.stop))

@@ -7,7 +7,6 @@ from typing import Any
 from detc.targets.gti5801.chain import Chain
 from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.mapping import Major, Mapper
-from detc.targets.gti5801.memory import ceil_to
 
 
 TITLES = {
@@ -24,16 +23,6 @@ def chip_dat_bytes(weight_bytes: int, facts: Facts) -> int:
     return max(facts.number("file.chip_dat.minimum"), fixed + weight_bytes)
 
 
-def unpadded_bytes(mapper: Mapper) -> int:
-    """Weight bytes if every sublayer had a major layer to itself: what padding is measured against."""
-    four = mapper.facts.number("limit.channel_multiple")
-    total = 0
-    for index, layer in enumerate(mapper.layers):
-        alone = Major(index, index + 1, layer.in_channels, ceil_to(layer.out_channels, four))
-        total += mapper.weight_bytes(alone)
-    return total
-
-
 def activation_peak(mapper: Mapper, majors: list[Major]) -> int:
     return max((read + written for major in majors for read, written in mapper.maps(major)), default=0)
 
@@ -42,7 +31,7 @@ def metrics(chain: Chain, mapper: Mapper, majors: list[Major]) -> dict[str, Any]
     weights = sum(map(mapper.weight_bytes, majors))
     return {
         "weight_bytes": weights,
-        "padded_weight_bytes": weights - unpadded_bytes(mapper),
+        "padded_weight_bytes": sum(mapper.padding_bytes(i, m) for m in majors for i in range(m.first, m.stop)),
         "activation_peak_bytes": activation_peak(mapper, majors),
         "chip_dat_bytes": chip_dat_bytes(weights, mapper.facts),
         "major_layers": len(majors),

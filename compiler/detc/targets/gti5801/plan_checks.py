@@ -292,13 +292,11 @@ def check_weights(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
 
 def check_padding(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
     """A note for each sublayer that is filled up, with the weight bytes that its zero filters take."""
-    line = mapper.facts.number("file.chip_dat.line")
     for major in majors:
         for index in range(major.first, major.stop):
             layer = mapper.layers[index]
             zero = major.width - layer.out_channels
             if zero > 0:
-                bytes = line * mapper.lines(index, major) * zero // major.width
                 yield PADDED(
                     layer.conv.span,
                     related=used_at(layer.conv),
@@ -306,5 +304,5 @@ def check_padding(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
                     actual=layer.out_channels,
                     allowed=major.width,
                     zero=zero,
-                    bytes=kib(bytes),
+                    bytes=kib(mapper.padding_bytes(index, major)),
                 )
