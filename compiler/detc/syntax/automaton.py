@@ -83,7 +83,10 @@ class Automaton:
                     i = self._too_deep(i)
                 continue
             symbol, size, name, plan, make = rules[~action]
-            if not name:  # one value, passed through
+            if size == 1 and not name:  # the value stays where it is
+                states[-1] = gotos[states[-2]][symbol]
+                continue
+            if not name:  # one value of several symbols, passed through
                 keep = plan[0]
                 value, start, depth = values[keep - size], starts[-size], depths[keep - size]
             elif not size:
