@@ -76,16 +76,17 @@ def derive(item: tree.Named, scope: Environment) -> Model | None:
     if word != "prune" or not isinstance(call, tree.Call):
         at.report(UNKNOWN(function.span, actual=word, remedy=did_you_mean(word, ("prune",)) or "known: prune"))
         return None
-    arguments = at.arguments(PRUNE, call, call.args, call.kwargs, "")
+    places: dict[str, tree.Expr] = {}
+    arguments = at.arguments(PRUNE, call, places)
     if arguments is MISSING:
         return None
     origin = program.models.get(arguments["model"])
     if origin is None:
         if not at.bound(arguments["model"]):
             remedy = did_you_mean(arguments["model"], tuple(program.models))
-            at.report(NO_MODEL(call.span, actual=arguments["model"], remedy=remedy))
+            at.report(NO_MODEL(places["model"].span, actual=arguments["model"], remedy=remedy))
         return None
-    keep = list(_kept(arguments["keep"], origin, call, at))
+    keep = list(_kept(arguments["keep"], origin, places.get("keep", call), at))
     if len(keep) < len(arguments["keep"]):
         return None
     share = Fraction(arguments["channels"]).limit_denominator(4096)
@@ -106,10 +107,11 @@ def derive(item: tree.Named, scope: Environment) -> Model | None:
     return model
 
 
-def _kept(parts: list[str], origin: Model, call: tree.Call, at: Reader) -> Iterator[tuple[str, ...]]:
+def _kept(parts: list[str], origin: Model, place: tree.Expr, at: Reader) -> Iterator[tuple[str, ...]]:
     """The nodes that each part stands for: an output, a layer, or the result of a let."""
     graph: Any = origin.graph
-    for part in parts:
+    nodes = place.items if isinstance(place, tree.List) else (place,) * len(parts)
+    for part, node in zip(parts, nodes, strict=True):
         scope = graph.scopes.get(part)
         if part in graph.outputs:
             yield graph.outputs[part]
@@ -118,9 +120,9 @@ def _kept(parts: list[str], origin: Model, call: tree.Call, at: Reader) -> Itera
         elif scope is not None and any(name for _, name in scope.outputs):
             yield tuple(name for _, name in scope.outputs)
         else:
-            inner = [node.name for node in graph if node.name.startswith(part + ".")]
+            inner = [made.name for made in graph if made.name.startswith(part + ".")]
             if inner:
                 yield (inner[-1],)
                 continue
-            known = sorted({*graph.outputs, *(node.name.split(".")[0] for node in graph)})
-            at.report(NO_PART(call.span, model=origin.name, actual=part, remedy=did_you_mean(part, known)))
+            known = sorted({*graph.outputs, *(made.name.split(".")[0] for made in graph)})
+            at.report(NO_PART(node.span, model=origin.name, actual=part, remedy=did_you_mean(part, known)))

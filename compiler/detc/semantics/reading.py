@@ -178,42 +178,49 @@ class Reader:
                 self.report(self.rules.missing_key(span, what=self.what, key=key.name, fix=fix))
 
     def arguments(
-        self, schema: Schema, call: tree.Expr, args: Sequence[tree.Expr], kwargs: Sequence[tree.Kwarg], path: str
+        self, schema: Schema, call: tree.Expr, places: dict[str, tree.Expr] | None = None
     ) -> dict[str, Any] | Any:
-        """The arguments of a call by name, defaults filled in; MISSING if any is wrong."""
+        """The arguments of a call (or of a bare name) by name, defaults filled in; MISSING if any is wrong.
+
+        `places` takes the expression of each argument that is given.
+        """
         values: dict[str, Any] = {}
-        good = True
-        pairs: list[tuple[str, tree.Expr, tree.Node]] = []
-        for index, arg in enumerate(args):
-            if index >= len(schema.keys):
-                remedy = f"it takes {len(schema.keys)} at most"
-                self.report(self.rules.unknown_key(arg.span, what=schema.what, key=self.text(arg), remedy=remedy))
-                good = False
-            else:
-                pairs.append((schema.keys[index].name, arg, arg))
-        # Of two keyword arguments of one name the parser has told already.
-        once = {kwarg.name.id: kwarg for kwarg in reversed(kwargs)}
-        pairs.extend((kwarg.name.id, kwarg.value, kwarg.name) for kwarg in kwargs if once[kwarg.name.id] is kwarg)
-        for name, expr, node in pairs:
+        meant: set[str] = set()
+        before = len(self.findings)
+        for name, expr, node in self._given(schema, call):
             key = schema.key(name)
             if key is None:
                 self.unknown_key(node.span, name, schema.names, schema.what)
-                good = False
+                meant.add(closest(name, schema.names) or "")
             elif name in values:
                 self.report(self.rules.doubled_key(node.span, key=name, what=schema.what))
-                good = False
             else:
                 values[name] = key.kind.read(expr, self, name)
-                good = good and values[name] is not MISSING
+                if places is not None:
+                    places[name] = expr
         for key in schema.keys:
-            if key.name in values:
-                continue
-            if key.default is REQUIRED:
+            if key.name not in values and key.default is REQUIRED and key.name not in meant:
                 fix = key.example or f"{key.name} = .."
                 self.report(self.rules.missing_key(call.span, what=schema.what, key=key.name, fix=fix))
-                good = False
-            values[key.name] = key.default
+            values.setdefault(key.name, key.default)
+        good = len(self.findings) == before and MISSING not in values.values()
         return {**schema.fixed, **values} if good else MISSING
+
+    def _given(self, schema: Schema, call: tree.Expr) -> Iterable[tuple[str, tree.Expr, tree.Node]]:
+        """(name, expression, node to point at) of every argument; those by position have the names of the keys in order."""
+        if not isinstance(call, tree.Call):
+            return
+        for index, arg in enumerate(call.args):
+            if index < len(schema.keys):
+                yield schema.keys[index].name, arg, arg
+            else:
+                remedy = f"it takes {len(schema.keys)} at most"
+                self.report(self.rules.unknown_key(arg.span, what=schema.what, key=self.text(arg), remedy=remedy))
+        # Of two keyword arguments of one name the parser has told already.
+        once = {kwarg.name.id: kwarg for kwarg in reversed(call.kwargs)}
+        for kwarg in call.kwargs:
+            if once[kwarg.name.id] is kwarg:
+                yield kwarg.name.id, kwarg.value, kwarg.name
 
     def _assignments(
         self, items: Sequence[tree.AnyItem], schema: Schema, special: Callable[[tree.AnyItem], bool], prefix: str = ""

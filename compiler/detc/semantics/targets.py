@@ -45,16 +45,16 @@ DOUBLED = Rule(
     A target is chosen by its name, so each has its own.""",
     help="rename one of the two",
 )
-SEVERAL_PARENTS = Rule(
+TOO_LONG = Rule(
     "TGT123",
     "error",
-    """target `{actual}` extends more than one target
+    """the line of parents of target `{actual}` is longer than {allowed}
 
-    With one parent it is always clear where a value comes from.""",
-    help="let it extend one, and state what differs",
+    A board extends a chip and a chip a family; nobody can follow a value through more steps than that.""",
+    help="merge some of the targets between",
 )
 
-RULES = (UNKNOWN, CIRCLE, DOUBLED, SEVERAL_PARENTS)
+RULES = (UNKNOWN, CIRCLE, DOUBLED, TOO_LONG)
 
 BUILTIN = Path(__file__).resolve().parent.parent / "targets"
 """A built-in target is `targets/NAME/target.det`; its folder may hold boards too."""
@@ -64,6 +64,7 @@ BASES = ("accelerator", "microcontroller", "neuromorphic", "host")
 
 _LONGEST = 100
 """Letters of a target's name; it becomes a file name."""
+_PARENTS = 16
 
 
 @dataclass(eq=False, repr=False)
@@ -142,6 +143,9 @@ def _resolve(name: str, context: Context, span: Span | None, chosen: bool) -> Ta
             path = " -> ".join((*lineage, short))
             context.refuse(CIRCLE, place, actual=short, path=path)
             library(context).resolved.update({(each, False): None for each in lineage})
+            return None
+        if len(lineage) > _PARENTS:
+            context.refuse(TOO_LONG, span, actual=name, allowed=_PARENTS)
             return None
         found = find(wanted, context)
         if found is None and short in BASES and line:

@@ -254,8 +254,7 @@ class Choice(Kind):
         schema = self.calls.get(function.id)
         if schema is None:
             return at.unknown_word(function, key, function.id, tuple(self.calls))
-        args, kwargs = (expr.args, expr.kwargs) if isinstance(expr, tree.Call) else ((), ())
-        values = at.arguments(schema, expr, args, kwargs, key)
+        values = at.arguments(schema, expr)
         return MISSING if values is MISSING else {"name": function.id, **values}
 
 
