@@ -3,51 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph, Node
 from detc.passes.context import Context
 from detc.passes.pipeline import FRONT, LOWERING, run
+from detc.report.subject import Compilation
 from detc.semantics.elaborate import elaborate
 from detc.semantics.gates import judge as judge_gates
-from detc.semantics.program import Deploy, Model, Program
+from detc.semantics.program import Model, Program
 from detc.targets import backend
 from detc.targets.backend import Judgement
-
-
-@dataclass(slots=True)
-class Compilation:
-    """A spec as compiled. `model` is the one that the target holds (or the last of the file), `graph` its counted graph.
-
-    `metrics`, `limits` (budget bars), `layers` (table rows) and `groups` are plain JSON values. `plan` is the target's mapping, None
-    without a target or where there is nothing to map. `fits` is true if no finding is an error.
-    """
-
-    program: Program
-    target: str | None
-    model: Model | None = None
-    graph: Graph | None = None
-    findings: tuple[Finding, ...] = ()
-    metrics: dict[str, Any] = field(default_factory=dict)
-    limits: list[dict[str, Any]] = field(default_factory=list)
-    layers: list[dict[str, Any]] = field(default_factory=list)
-    plan: dict[str, Any] | None = None
-    groups: list[dict[str, Any]] = field(default_factory=list)
-    memory: str = ""
-    titles: dict[str, str] = field(default_factory=dict)
-    deploy: Deploy | None = None
-
-    @property
-    def fits(self) -> bool:
-        return not has_errors(self.findings)
-
-    @property
-    def placeholders(self) -> int:
-        """How many facts of the target have no source yet."""
-        return len(self.program.target.placeholders()) if self.program.target else 0
 
 
 def compile_spec(path: Path, target: str | None = None, sets: Mapping[str, str] | None = None) -> Compilation:
@@ -59,7 +27,7 @@ def compile_spec(path: Path, target: str | None = None, sets: Mapping[str, str] 
 def compile_program(program: Program, target: str | None) -> Compilation:
     """As `compile_spec`, of a program that is elaborated already."""
     deploys = [d for d in program.deploys if d.model in program.models]
-    models = [program.models[d.model] for d in deploys] or list(program.models.values())[-1:]
+    models = [program.models[d.model] for d in deploys] or _main_model(program)
     done = Compilation(program, program.target.name if program.target else target, findings=tuple(program.findings))
     for number, model in enumerate(dict.fromkeys(id(m) for m in models)):
         chosen = next(m for m in models if id(m) == model)
@@ -71,6 +39,7 @@ def compile_program(program: Program, target: str | None) -> Compilation:
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
             chosen.graph = part.graph or chosen.graph
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
+    gates += program.target.gates if program.target else []
     judged, found = judge_gates(gates, done.metrics)
     done.findings += tuple(found)
     verdicts = iter(judged)
@@ -78,6 +47,12 @@ def compile_program(program: Program, target: str | None) -> Compilation:
     for deploy in deploys:
         deploy.gates = [next(verdicts) for _ in deploy.gates]
     return done
+
+
+def _main_model(program: Program) -> list[Model]:
+    """The last detector of the file, else its last model: later ones build on earlier ones."""
+    models = list(program.models.values())
+    return ([model for model in models if model.kind == "detector"] or models)[-1:]
 
 
 def _compile_model(program: Program, model: Model) -> Compilation:
@@ -121,3 +96,6 @@ def _row(graph: Graph, node: Node, extra: dict[str, Any]) -> dict[str, Any]:
         "span": node.span.as_json() if node.span else None,
         **extra,
     }
+
+
+__all__ = ["Compilation", "compile_program", "compile_spec"]

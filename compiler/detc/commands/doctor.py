@@ -40,9 +40,7 @@ def run(args: argparse.Namespace) -> int:
         from detrt.doctor import admit, examine
 
         root = data_root(args)
-        patient = admit(
-            folder, stage=args.stage, data_root=root, device=args.device, workers=args.workers, say=print
-        )
+        patient = admit(folder, stage=args.stage, data_root=root, device=args.device, workers=args.workers, say=print)
         with steps() as say:
             report = examine(patient, out, say)
     except DetrtError as error:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from detc.compilation import Compilation
 from detc.diagnostics import Finding, Source, Span
 from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
 from detc.report.picture import net_picture
+from detc.report.subject import Compilation
 from detc.report.text import tally, title_of
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from detc.compilation import Compilation
 from detc.diagnostics.render_json import finding_json
+from detc.report.subject import Compilation
 
 SCHEMA = 1
 

@@ -6,8 +6,8 @@ import math
 from html import escape
 from typing import Any
 
-from detc.compilation import Compilation
 from detc.report.figures import size
+from detc.report.subject import Compilation
 
 STEP, WIDTH, GAP = 46, 28, 22
 TOP, MAPS, MEMORY = 58, 150, 110

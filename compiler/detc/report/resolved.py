@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from detc.compilation import Compilation
 from detc.report.ansi import Terminal
 from detc.report.figures import count
+from detc.report.subject import Compilation
 from detc.semantics.program import Model, Setting
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from detc.compilation import Compilation
 from detc.diagnostics import Finding
 from detc.diagnostics.render_text import render as render_findings
 from detc.report.ansi import Terminal, table
 from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
+from detc.report.subject import Compilation
 
 BAR = 24
 
