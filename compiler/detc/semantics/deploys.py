@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from detc.diagnostics import Related, Rule, Span
 from detc.semantics import targets
 from detc.semantics.gates import read_gate
-from detc.semantics.program import Deploy, Gate, Program, Setting, Target
+from detc.semantics.program import Deploy, Gate, Program, Setting
 from detc.semantics.reading import Reader, did_you_mean
 from detc.semantics.schema.deploy import DEPLOY
 from detc.semantics.schema.kind import dotted
@@ -68,37 +68,29 @@ def read(items: Sequence[tree.Block], scope: Environment) -> None:
     program = context.program
     at = Reader(scope, RULES_OF_KEYS, context.sources, context.findings, context.overrides)
     targets.resolve_declared(context)
-    read: list[tuple[Deploy, Target]] = []
     seen: dict[str, Span] = {}
-    for block in items:
-        found = _deploy(block, at, scope, seen)
-        if found:
-            read.append(found)
-    wanted = targets.resolve(context.target, context, None) if context.target else None
+    read = [found for block in items if (found := _deploy(block, at, scope, seen))]
     if context.target:
-        chosen = [(d, t) for d, t in read if wanted and wanted.name in t.lineage]
-        judged = chosen[0][1] if chosen else wanted
+        wanted = targets.lineage(context.target, context, None)
+        on_it = [line for _, line in read if wanted and wanted[0] in line]
+        judged = (on_it[0] if on_it else wanted or ("",))[0]
     else:
-        judged = read[0][1] if read else None
-        chosen = [(d, t) for d, t in read if judged and t.name == judged.name]
-        rest = list(dict.fromkeys(t.name for _, t in read if judged and t.name != judged.name))
-        if judged and rest:
-            shown = ", ".join([judged.name, *rest])
-            at.report(OTHERS(read[0][0].span, actual=shown, allowed=judged.name, fix=rest[0]))
-    if judged is None:
+        judged = read[0][1][0] if read else ""
+        rest = list(dict.fromkeys(line[0] for _, line in read if line[0] != judged))
+        if rest:
+            shown = ", ".join([judged, *rest])
+            at.report(OTHERS(items[0].kind.span, actual=shown, allowed=judged, fix=rest[0]))
+    if not judged:
         return
-    program.target = targets.resolve(_called(judged, context.target), context, None, chosen=True)
-    if program.target:
-        program.gates.extend(program.target.gates)
-    program.deploys = [deploy for deploy, target in chosen if target.name == judged.name]
-    if program.target and not program.deploys and program.models:
+    program.target = targets.resolve(judged, context, None, chosen=True)
+    if program.target is None:
+        return
+    program.gates.extend(program.target.gates)
+    on_judged = [deploy for deploy, line in read if line[0] == judged]
+    program.deploys = [deploy for deploy in on_judged if deploy]
+    if not on_judged and program.models:
         model = program.models[_main_model(program)]
-        program.deploys = [Deploy(f"on_{judged.name}", judged.name, model.name, [], {"model": model.name}, None)]
-
-
-def _called(target: Target, wanted: str | None) -> str:
-    """The name by which the target is found: as it was asked for where that is the one."""
-    return wanted if wanted and wanted.rpartition(".")[2] == target.name else target.name
+        program.deploys = [Deploy(f"on_{judged}", judged, model.name, [], {"model": model.name}, None)]
 
 
 def _main_model(program: Program) -> str:
@@ -107,7 +99,10 @@ def _main_model(program: Program) -> str:
     return detectors[-1] if detectors else list(program.models)[-1]
 
 
-def _deploy(block: tree.Block, at: Reader, scope: Environment, seen: dict[str, Span]) -> tuple[Deploy, Target] | None:
+def _deploy(
+    block: tree.Block, at: Reader, scope: Environment, seen: dict[str, Span]
+) -> tuple[Deploy | None, tuple[str, ...]] | None:
+    """The deploy block (None if its model has a mistake) with the line of its target; None if that is unknown."""
     program = scope.context.program
     label = block.label
     name = "" if label is None else label.id if isinstance(label, tree.Name) else label.value
@@ -133,23 +128,23 @@ def _deploy(block: tree.Block, at: Reader, scope: Environment, seen: dict[str, S
 
     entries = at.section(DEPLOY, block.items, f"deploy.{name}", span=head, special=special)
     program.settings[f"deploy.{name}"] = tuple(entries.values())
-    target = _target(block, name, head, at, scope)
+    line = _target(block, name, head, at, scope)
     model = _model(name, entries.get("model"), head, at, program)
-    if target is None or model is None:
+    if line is None:
         return None
-    return Deploy(name, target.name, model, gates, {"model": model}, head), target
+    return Deploy(name, line[0], model, gates, {"model": model}, head) if model else None, line
 
 
 def _stages(program: Program) -> dict[str, str]:
     return {f"{stage.train}.{stage.name}": f"{stage.train}.{stage.name}" for stage in program.stages}
 
 
-def _target(block: tree.Block, name: str, head: Span, at: Reader, scope: Environment) -> Target | None:
+def _target(block: tree.Block, name: str, head: Span, at: Reader, scope: Environment) -> tuple[str, ...] | None:
     word = dotted(block.on[0]) if len(block.on) == 1 else None
     if word is None:
         at.report(NO_TARGET(head, name=name))
         return None
-    return targets.resolve(word, scope.context, block.on[0].span)
+    return targets.lineage(word, scope.context, block.on[0].span)
 
 
 def _model(name: str, setting: Setting | None, head: Span, at: Reader, program: Program) -> str | None:

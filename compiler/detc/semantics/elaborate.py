@@ -5,8 +5,8 @@ the file, and `scope.context` has the program, its findings, its sources, the ov
 
     params.declare(item, scope) -> Value              `param classes: int = 20` or `param act = silu`; notes it in program.params
     data.declare(item, scope) -> Data | None          `data v = data.voc(..)` or `data v { .. }`
-    targets.declare(item, scope) -> Target | None     `target mine extends gti5801 { .. }` in the spec or in a file it uses
-    targets.use(item, scope) -> Value                 what `use targets.gti5801` binds, a Target
+    targets.declare(item, scope) -> Symbol | None     `target mine extends gti5801 { .. }` in the spec or in a file it uses
+    targets.use(item, scope) -> Value                 what `use targets.gti5801` binds, a word
     derived.derive(item, scope) -> Model | None       `model small = prune(big, channels = 1 / 2)`
     heads.read_head(block, on, reader, tensors, related) -> Head | None      a `head` block of a model
     stages.read(items, scope) -> None                 all `train` blocks, after everything above; fills program.stages

@@ -69,12 +69,12 @@ _PARENTS = 16
 
 @dataclass(eq=False, repr=False)
 class TargetLibrary:
-    """The `target` blocks that are known by now, and the targets resolved from them."""
+    """The `target` blocks that are known by now, and the lines of parents that were looked up."""
 
     blocks: dict[str, tuple[tree.Block, Environment]] = field(default_factory=dict)
     declared: list[tuple[str, Span]] = field(default_factory=list)
     loaded: set[str] = field(default_factory=set)
-    resolved: dict[tuple[str, bool], Target | None] = field(default_factory=dict)
+    lineages: dict[str, tuple[str, ...] | None] = field(default_factory=dict)
 
 
 def library(context: Context) -> TargetLibrary:
@@ -109,63 +109,64 @@ def resolve_declared(context: Context) -> None:
 
 
 def use(item: tree.Use, scope: Environment) -> Value:
-    """`use targets.NAME`: the target itself; BROKEN with a finding where there is none."""
+    """`use targets.NAME`: binds its name as a word; BROKEN with a finding where there is no such target."""
     name = ".".join(part.id for part in item.path[1:])
-    target = resolve(name, scope.context, item.path[-1].span)
-    return BROKEN if target is None else target
+    span = item.path[-1].span
+    return BROKEN if lineage(name, scope.context, span) is None else Symbol(name, span)
+
+
+def lineage(name: str, context: Context, span: Span | None) -> tuple[str, ...] | None:
+    """The target of that name (`gti5801`, or `loihi2.kapoho_point` for a board of a family) and its parents, by their own
+    names, itself first; None with findings."""
+    known = library(context)
+    if name not in known.lineages:
+        known.lineages[name] = _lineage(name, context, span)
+    return known.lineages[name]
 
 
 def resolve(name: str, context: Context, span: Span | None, chosen: bool = False) -> Target | None:
-    """The target of that name (`gti5801`, or `loihi2.kapoho_point` for a board of a family); None with findings.
+    """The target of that name with all its facts; None with findings.
 
     `chosen` is the target that is judged: only its parameters hear `--set target.PARAM`.
     """
-    known = library(context)
-    key = (name, chosen)
-    if key not in known.resolved:
-        before = len(context.findings)
-        known.resolved[key] = None
-        known.resolved[key] = _resolve(name, context, span, chosen)
-        if chosen and (name, False) in known.resolved:
-            # Its mistakes were told when it was declared.
-            fresh = [f for f in context.findings[before:] if f not in context.findings[:before]]
-            context.findings[before:] = fresh
-    return known.resolved[key]
+    line = lineage(name, context, span)
+    if line is None:
+        return None
+    before = len(context.findings)
+    target = _build(line, context, chosen)
+    # What was told when a target was declared is not told again when it is chosen.
+    fresh = [f for f in context.findings[before:] if f not in context.findings[:before]]
+    context.findings[before:] = fresh
+    return target
 
 
-def _resolve(name: str, context: Context, span: Span | None, chosen: bool) -> Target | None:
-    line: list[tuple[tree.Block, Environment]] = []
-    lineage: list[str] = []
+def _lineage(name: str, context: Context, span: Span | None) -> tuple[str, ...] | None:
+    line: list[str] = []
     wanted, place = name, span
     while True:
         short = wanted.rpartition(".")[2]
-        if short in lineage:
-            path = " -> ".join((*lineage, short))
-            context.refuse(CIRCLE, place, actual=short, path=path)
-            library(context).resolved.update({(each, False): None for each in lineage})
+        if short in line:
+            context.refuse(CIRCLE, place, actual=short, path=" -> ".join((*line, short)))
+            library(context).lineages.update(dict.fromkeys(line))
             return None
-        if len(lineage) > _PARENTS:
+        if len(line) > _PARENTS:
             context.refuse(TOO_LONG, span, actual=name, allowed=_PARENTS)
             return None
         found = find(wanted, context)
-        if found is None and short in BASES and line:
-            lineage.append(short)
-            break
-        if found is None:
+        if found is None and not (short in BASES and line):
             context.refuse(UNKNOWN, place, actual=wanted, remedy=did_you_mean(wanted, names(context)))
             return None
-        line.append(found)
-        lineage.append(short)
+        line.append(short)
+        if found is None or not found[0].extends:
+            return tuple(line)
         parents = found[0].extends
-        if not parents:
-            break
-        parent = ".".join(part.id for part in parents)
-        wanted, place = parent, parents[0].span.to(parents[-1].span)
-    return _build(lineage, line[::-1], context, chosen)
+        wanted, place = ".".join(part.id for part in parents), parents[0].span.to(parents[-1].span)
 
 
-def _build(lineage: list[str], line: list[tuple[tree.Block, Environment]], context: Context, chosen: bool) -> Target:
+def _build(lineage: tuple[str, ...], context: Context, chosen: bool) -> Target:
     """The target from the blocks of its line, the oldest first."""
+    blocks = library(context).blocks
+    line = [blocks[name] for name in reversed(lineage) if name in blocks]
     last = line[-1][0]
     body = Body(Section("target", lineage[0], last.span))
     params, values = _params(line, context, chosen)
@@ -174,7 +175,7 @@ def _build(lineage: list[str], line: list[tuple[tree.Block, Environment]], conte
         _bind_lets(block, inner)
         at = Reader(inner, TARGET, context.sources, context.findings, what=f"target `{_label(block)}`")
         body.read(block, at)
-    return Target(lineage[0], tuple(lineage), body.root, last.span, last.doc, params, body.gates)
+    return Target(lineage[0], lineage, body.root, last.span, last.doc, params, body.gates)
 
 
 def _params(
