@@ -137,5 +137,5 @@ def _finding(layer: str, clipped: Clipped) -> dict[str, Any]:
         parts.append(f"{clipped.weights} weights (the largest asked for {clipped.largest_weight:.0f})")
     if clipped.biases:
         parts.append(f"{clipped.biases} biases (the largest asked for {clipped.largest_bias:.0f})")
-    message = f"`{layer}`: {' and '.join(parts)} left the chip's integers and were clipped; the vendor's tools wrap them silently"
+    message = f"{' and '.join(parts)} left the chip's integers and were clipped; the vendor's tools wrap them silently"
     return {"level": "warning", "layer": layer, "message": message}
