@@ -14,7 +14,7 @@ from detc.report.subject import Compilation
 from detc.semantics.elaborate import elaborate
 from detc.semantics.gates import judge as judge_gates
 from detc.semantics.program import Model, Program
-from detc.targets import backend
+from detc.targets import backend_of
 from detc.targets.backend import Judgement
 
 
@@ -41,7 +41,8 @@ def compile_program(program: Program, target: str | None) -> Compilation:
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     gates += program.target.gates if program.target else []
     judged, found = judge_gates(gates, done.metrics)
-    done.findings += tuple(found)
+    levels = ("error", "warning", "note")
+    done.findings = tuple(sorted((*done.findings, *found), key=lambda finding: levels.index(finding.level)))
     verdicts = iter(judged)
     program.gates = [next(verdicts) for _ in program.gates]
     for deploy in deploys:
@@ -60,7 +61,7 @@ def _compile_model(program: Program, model: Model) -> Compilation:
     graph, found = run(model.graph, FRONT, context)
     judgement = Judgement()
     if program.target is not None and len(graph):
-        known = backend(program.target.lineage)
+        known = backend_of(program.target.lineage)
         if known is not None:
             lowered, more = run(graph, (*LOWERING, *known.passes), context)
             judgement = known.judge(lowered, replace(model, graph=graph), program.target)

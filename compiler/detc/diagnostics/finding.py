@@ -11,6 +11,10 @@ from detc.diagnostics.span import Span
 Level = Literal["error", "warning", "note"]
 
 
+USED_HERE = "used here"
+"""Label of a related place that is no limit but a call on the way to the finding's own place."""
+
+
 @dataclass(frozen=True, slots=True)
 class Related:
     """A second place that a finding speaks of, usually the target's line that states the limit."""

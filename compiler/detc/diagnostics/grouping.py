@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 
-from detc.diagnostics.finding import Finding
+from detc.diagnostics.finding import USED_HERE, Finding
 from detc.diagnostics.span import Span
 
 
@@ -34,15 +34,22 @@ def group(findings: Iterable[Finding]) -> list[Group]:
         members.append(finding)
         for key in keys:
             known.setdefault(key, members)
-    return [Group(members[0], tuple(member.span for member in members[1:])) for members in groups]
+    return [Group(members[0], tuple(_place(member, members[0]) for member in members[1:])) for members in groups]
+
+
+def _place(finding: Finding, first: Finding) -> Span | None:
+    """Where another member stands: its own place, or where the block was used if that is the same."""
+    uses = [related.span for related in finding.related if related.label == USED_HERE]
+    return uses[-1] if uses and finding.span == first.span else finding.span
 
 
 def _keys(finding: Finding) -> tuple[Hashable, ...]:
     rule = (finding.code, finding.level)
+    limits = tuple(related for related in finding.related if related.label != USED_HERE)
     if finding.actual or finding.allowed:
-        words: Hashable = (finding.actual, finding.allowed, finding.label, finding.help, finding.related)
+        words: Hashable = (finding.actual, finding.allowed, finding.label, finding.help, limits)
     else:
         words = (finding.message, finding.label, finding.help)
     if finding.span is None:
         return ((rule, words),)
-    return (rule, words), (rule, finding.span, finding.related)
+    return (rule, words), (rule, finding.span, limits)

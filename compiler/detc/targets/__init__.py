@@ -20,7 +20,7 @@ def det_file(name: str) -> Path:
     return Path(__file__).parent / name / "target.det"
 
 
-def backend(lineage: tuple[str, ...]) -> TargetBackend | None:
+def backend_of(lineage: tuple[str, ...]) -> TargetBackend | None:
     """The backend of a target: its own, else that of the nearest ancestor that has one; None where none has."""
     for name in lineage:
         if name in BUILTIN:

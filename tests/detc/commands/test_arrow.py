@@ -25,6 +25,7 @@ ORDER = [
     {"compilation", "library", "manual"},
     {"commands"},
     {"cli"},
+    {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
 HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "lava", "cv2", "matplotlib", "detrt"}

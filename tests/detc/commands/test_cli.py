@@ -92,8 +92,7 @@ def test_check_says_that_it_fits(tiny: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_strict_makes_warnings_errors(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    tiny.write_text(TINY + "\nmodel other extends detector {\n  input f: u8[3, 14, 14] = camera(order = bgr)\n"
-                    "  let unused = f |> conv(4)\n  output g = f |> conv(16, weights = masked(8 bits)) |> relu(cap = 31)\n}\n")  # fmt: skip
+    tiny.write_text(TINY.replace("  output", "  let unused = frame |> conv(4)\n  output"))
     assert main(["check", "tiny.det", "--target", "gti5801"]) == 0
     assert "1 warning" in capsys.readouterr().out.splitlines()[0]
     assert main(["check", "tiny.det", "--target", "gti5801", "--strict"]) == 1
@@ -151,11 +150,17 @@ def test_ctrl_c_is_130(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
 
 def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     (tmp_path / "slow.det").write_text("let a = [x for x in [0]]\n" * 20000)
+    script = "import sys; from detc.cli import main; print('ready', flush=True); sys.exit(main(['check', 'slow.det']))"
     process = subprocess.Popen(
-        [sys.executable, "-m", "detc.cli", "check", "slow.det"], cwd=tmp_path, env=ENVIRONMENT, stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL, text=True,
-    )  # fmt: skip
-    time.sleep(1.0)
+        [sys.executable, "-c", script],
+        cwd=tmp_path,
+        env=ENVIRONMENT,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None and process.stdout.readline() == "ready\n"
+    time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert "Traceback" not in err

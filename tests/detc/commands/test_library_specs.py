@@ -54,8 +54,12 @@ def test_every_library_spec_is_sound_and_formatted(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("spec", "setting", "table"),
-    [("gnetdet448", "", "gnetdet448_nc20"), ("gnetdet448", "bn=true", "gnetdet448_bn_nc20"), ("gnetdet224", "", "gnetdet224_nc20")],
-)  # fmt: skip
+    [
+        ("gnetdet448", "", "gnetdet448_nc20"),
+        ("gnetdet448", "bn=true", "gnetdet448_bn_nc20"),
+        ("gnetdet224", "", "gnetdet224_nc20"),
+    ],
+)
 def test_layers_equal_the_measured_tables(spec: str, setting: str, table: str, shared: Path) -> None:
     _, report = check(spec, *(["--set", setting] if setting else []))
     with (shared / "facts" / "layers" / f"{table}.csv").open(newline="") as file:

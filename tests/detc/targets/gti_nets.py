@@ -19,7 +19,7 @@ from detc.ir.types import TensorType
 from detc.passes.context import Context
 from detc.passes.pipeline import FRONT, LOWERING, run
 from detc.semantics.program import Head, Model, Target
-from detc.targets import backend, det_file
+from detc.targets import backend_of, det_file
 from detc.targets.backend import Judgement
 
 SPAN = Span("net.det", 1, 1, 1, 9)
@@ -120,7 +120,7 @@ def judge(
 ) -> Judgement:
     graph = net.done() if isinstance(net, Net) else net
     lowered, _ = run(graph, (*FRONT, *LOWERING), Context(target, host))
-    known = backend((*target.lineage, "gti5801"))
+    known = backend_of((*target.lineage, "gti5801"))
     assert known is not None
     return known.judge(lowered, Model("net", "detector", graph, list(heads), host=host), target)
 

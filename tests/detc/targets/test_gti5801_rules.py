@@ -213,6 +213,12 @@ def test_a_320_picture_names_the_legal_sizes_once(gti5801: Target) -> None:
     assert "280x280" not in found[0].help
 
 
+def test_a_wrong_kernel_is_one_mistake_not_two(gti5801: Target) -> None:
+    found = judge(small().conv(16, k=(5, 5), pad=(2, 2)), gti5801).findings
+    assert codes(found) == ["GTI101"]
+    assert codes(judge(small().conv(16, k=(3, 3), pad=(2, 2)).conv(16), gti5801).findings, "error")[0] == "GTI103"
+
+
 def test_what_stands_on_the_host_is_no_matter_of_the_chip(gti5801: Target) -> None:
     net = Net(14).conv(16).put("q", Sigmoid())
     assert codes(judge(net, gti5801).findings) == ["GTI107"]

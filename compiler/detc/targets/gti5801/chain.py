@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from detc.diagnostics import Finding, Related, Rule
+from detc.diagnostics.finding import USED_HERE
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.activation import Relu
 from detc.ir.ops.combine import Add, Identity
@@ -153,7 +154,7 @@ def weight_bits(op: Conv, facts: Facts) -> int:
 
 def used_at(node: Node) -> tuple[Related, ...]:
     """The calls that led to a node, for findings inside a block."""
-    return tuple(Related(span, "used here") for span in node.via if span != node.span)
+    return tuple(Related(span, USED_HERE) for span in node.via if span != node.span)
 
 
 def read_chain(graph: Graph, host: frozenset[str], facts: Facts) -> Chain:
