@@ -68,7 +68,17 @@ class Writer:
         self.pipe(self.live[0], 2)
         for _ in range(self.rng.randint(2, 6)):
             move = self.rng.choice(
-                (self.chain, self.chain, self.chain, self.residual, self.concat, self.fork, self.list, self.shared, self.join)
+                (
+                    self.chain,
+                    self.chain,
+                    self.chain,
+                    self.residual,
+                    self.concat,
+                    self.fork,
+                    self.list,
+                    self.shared,
+                    self.join,
+                )
             )
             move()
         self.end()
@@ -108,7 +118,9 @@ class Writer:
             (f"basic(conv({c}, s = {s}), cbr({c}), down = conv({c}, k = 1x1, s = {s}))", c, down),
         ]
         choices += [("halves", channels, size), ("gate(2)", channels, size)] if channels % 2 == 0 else []
-        choices += [("maxpool(2x2)", channels, size // 2), ("samplepool(2x2)", channels, size // 2)] if size % 2 == 0 else []
+        choices += (
+            [("maxpool(2x2)", channels, size // 2), ("samplepool(2x2)", channels, size // 2)] if size % 2 == 0 else []
+        )
         return self.rng.choice(choices)
 
     def pipe(self, source: Tensor, stages: int) -> Tensor:
@@ -130,7 +142,11 @@ class Writer:
         mates = [t for t in self.live if t.size == a.size and t is not a] or [a]
         b = self.rng.choice(mates)
         c = self.even()
-        texts = [a.name, f"{b.name} |> cbr({c})"] if self.rng.random() < 0.5 else [f"{a.name} |> conv({c}, k = 1x1)", b.name]
+        texts = (
+            [a.name, f"{b.name} |> cbr({c})"]
+            if self.rng.random() < 0.5
+            else [f"{a.name} |> conv({c}, k = 1x1)", b.name]
+        )
         channels = c + (a.channels if texts[0] == a.name else b.channels)
         if self.rng.random() < 0.5:
             self.new(f"concat({', '.join(texts)})", channels, a.size)
@@ -173,14 +189,17 @@ class Writer:
     def end(self) -> None:
         last = self.live[-1]
         if self.rng.random() < 0.3:
-            self.lines.append(f"  output vector = {last.name} |> avgpool(global = true) |> flatten |> linear({self.even()})")
+            self.lines.append(
+                f"  output vector = {last.name} |> avgpool(global = true) |> flatten |> linear({self.even()})"
+            )
         else:
             self.lines.append(f"  output grid = {last.name} |> conv({self.even()}, k = 1x1)")
         text = "\n".join(self.lines)
         unread = [t.name for t in self.live if text.count(t.name) == ("[" not in t.name and "." not in t.name)]
         kept = [name for name in unread if self.rng.random() < 0.9]
         for number, name in enumerate(dict.fromkeys(self.outputs + kept)):
-            self.lines.append(f"  output more{number} = {name}" + (" |> relu" if name in kept and self.rng.random() < 0.3 else ""))
+            behind = " |> relu" if name in kept and self.rng.random() < 0.3 else ""
+            self.lines.append(f"  output more{number} = {name}{behind}")
 
 
 def random_spec(seed: int) -> str:

@@ -111,7 +111,9 @@ class Classes:
         first = variant[0]
         given = [{**m, **{name: name for name in injected}} for _, m, _ in together]
         own = next(m for m, member in zip(given, together, strict=True) if member[0] is first[0])
-        made = Class(len(self.made), [body for body, _, _ in variant], own, first[2], base=base, injected=list(injected))
+        made = Class(
+            len(self.made), [body for body, _, _ in variant], own, first[2], base=base, injected=list(injected)
+        )
         columns = zip(*([h for doc in m.values() for h in holes(doc)] for m in given), strict=True)
         for column in columns:
             made.texts.append(_text(naming, column))
@@ -161,10 +163,9 @@ class Classes:
 
 
 def unit(doc: Doc) -> Doc | None:
-    """The block that an nn.Sequential repeats, if it is one."""
+    """What an nn.Sequential repeats, if it is a repetition."""
     repeat = repeated(doc)
-    named = repeat and isinstance(repeat.first, Bracket) and isinstance(repeat.first.head, Ref)
-    return repeat.first if repeat and named else None
+    return repeat.first if repeat else None
 
 
 def repeated(doc: Doc) -> Repeat | None:
@@ -176,7 +177,7 @@ def repeated(doc: Doc) -> Repeat | None:
 def block_or_skeleton(doc: Doc) -> Any:
     """The skeleton, or for an instance of a block only that it is one."""
     single = unit(doc) or doc
-    return "block" if isinstance(single, Bracket) and isinstance(single.head, Ref) else skeleton(doc)
+    return "block" if isinstance(single, Bracket) and isinstance(single.head, Ref) else skeleton(single)
 
 
 def split(members: Sequence[Member]) -> Iterator[tuple[list[Member], list[str]]]:

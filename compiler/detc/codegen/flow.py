@@ -125,7 +125,7 @@ class Flow:
         if scope.kind == "block":
             return Element(place, self.instance(place, scope, elements))
         if scope.kind == "list":
-            return Element(place, self.list(place, elements))
+            return Element(place, self.listing(place, elements))
         return Element(place, self.pipeline(place, elements))
 
     def layer(self, place: Place, node: Node) -> Element:
@@ -190,7 +190,7 @@ class Flow:
         steps = [s for e in outside for s in (e.loose or e.piece).steps]
         return Piece(module, (*steps, step))
 
-    def list(self, place: Place, elements: Sequence[Element]) -> Piece:
+    def listing(self, place: Place, elements: Sequence[Element]) -> Piece:
         elements = sorted(elements, key=lambda e: int(e.place.name))
         shapes = {(len(e.step.reads), len(e.step.gives)) for e in elements if e.callable}
         inner = {n.name for n in place.nodes()}

@@ -1,7 +1,7 @@
 """The build folder: written whole or not at all, and never over what the user changed.
 
-A file counts as edited if it is neither what detc last wrote (by MANIFEST.json) nor what it would write now. It stays as it is;
-where detc has something new for it, that goes into NAME.new beside it. `runs/` and `artifacts/` are none of this module's business.
+A file counts as edited if it is neither what detc last wrote (by MANIFEST.json) nor what it would write now. It stays as it
+is; where detc has something new for it, that goes into NAME.new beside it. `runs/` and `artifacts/` are left alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ EDITED = Rule(
     "warning",
     """`{path}` was edited since detc wrote it; the new version is beside it as `{path}.new`
 
-    A build never writes over a change of yours. Take over what you like from the .new file; once both are the same, it goes away.""",
+    A build never writes over a change of yours. Take over what you like from the .new file; once both are the same, it
+    goes away.""",
     help="merge the two, or build with --force to have detc's version",
 )
 OUTSIDE = Rule(
@@ -38,8 +39,8 @@ FAILED = Rule(
     "error",
     """`{path}` cannot be written: {reason}
 
-    Every file is first written beside its place and then renamed, so none is left half-written; those that were there are as before or
-    whole and new.""",
+    Every file is first written beside its place and then renamed, so none is left half-written; those that were there are
+    as before or whole and new.""",
     help="free some space or choose another folder with -o, then build again",
 )
 

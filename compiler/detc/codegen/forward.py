@@ -42,7 +42,8 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """`inputs` names the arguments; `results` has an expression for each name in `Body.gives`; `lists` those of lists of nodes."""
+    """`inputs` names the arguments; `results` has an expression for each name in `Body.gives`, `lists` those of lists of
+    nodes."""
 
     inputs: tuple[str, ...]
     statements: tuple[Statement, ...]

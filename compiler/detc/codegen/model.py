@@ -15,6 +15,7 @@ from detc.codegen.layout import WIDTH, statement
 from detc.codegen.names import IMPORTED, docstring, inert, place
 from detc.codegen.names import class_name as as_class_name
 from detc.codegen.spelling import quoted
+from detc.codegen.tidying import tidied
 from detc.ir.graph import Graph
 from detc.ir.ops.source import Input
 from detc.semantics.program import Model
@@ -34,7 +35,7 @@ def model_source(model: Model, class_name: str) -> str:
     The graph is the elaborated one, before any fusion, without dead nodes. Formatted; the same graph gives the same text.
     ValueError if an op has no spelling in torch.
     """
-    model = replace(model, graph=without_identities(model.graph))
+    model = replace(model, graph=tidied(model.graph))
     top, classes = _structure(model.graph, as_class_name(class_name))
     names = [made.name for made in classes.made]
     code = [line for made in classes.made if made is not top for line in _class_lines(made, names)]
@@ -51,25 +52,6 @@ def model_source(model: Model, class_name: str) -> str:
 
 
 KEPT = "A later build leaves a changed file alone and puts its own version beside it."
-
-
-def without_identities(graph: Graph) -> Graph:
-    """The graph without layers that do nothing: a branch that is switched off leaves no line."""
-    through: dict[str, str] = {}
-    nodes = []
-    for node in graph:
-        if node.op.name == "identity":
-            through[node.name] = through.get(node.inputs[0], node.inputs[0])
-        else:
-            nodes.append(graph.renamed_inputs(node, through))
-    if not through:
-        return graph
-    outputs = {name: tuple(through.get(n, n) for n in names) for name, names in graph.outputs.items()}
-    known = graph.rebuilt(nodes, outputs)
-    for path, scope in known.scopes.items():
-        inputs = tuple(dict.fromkeys(through.get(i, i) for i in scope.inputs))
-        known.scopes[path] = replace(scope, inputs=inputs)
-    return known
 
 
 def _structure(graph: Graph, name: str) -> tuple[Class, Classes]:
@@ -199,7 +181,9 @@ def _said(model: Model, body: Body) -> list[str]:
     leaving = []
     for name, nodes in graph.outputs.items():
         shapes = [f"[N, {', '.join(map(str, graph[n].type.shape))}]" for n in (nodes[0], nodes[-1])]
-        leaving.append(f"{name} {shapes[0]}" if len(nodes) == 1 else f"{name} {len(nodes)} x {shapes[0]} .. {shapes[1]}")
+        leaving.append(
+            f"{name} {shapes[0]}" if len(nodes) == 1 else f"{name} {len(nodes)} x {shapes[0]} .. {shapes[1]}"
+        )
     where = place(model.span)
     line = f"{', '.join(entering)} -> {'; '.join(leaving)}." + (f" {where}" if where else "")
     given = f"`forward` takes {' and '.join(f'`{n}`' for n in input_names(body))} as detrt encodes it: float, NCHW."

@@ -49,7 +49,8 @@ def _running(lock: Mapping[str, Any]) -> list[str]:
 def _shapes(lock: Mapping[str, Any]) -> list[str]:
     entering = lock["model"]["input"]
     nodes = {node["name"]: node for node in lock["model"]["nodes"]}
-    rows = [f"| in | `{_code(entering['name'])}` | {_shape(entering['shape'])} | {entering['order'].upper()} pictures, {entering['dtype']} |"]
+    picture = f"{entering['order'].upper()} pictures, {entering['dtype']}"
+    rows = [f"| in | `{_code(entering['name'])}` | {_shape(entering['shape'])} | {picture} |"]
     for name, parts in lock["model"]["outputs"].items():
         shapes = ", ".join(_shape(nodes[part]["shape"]) for part in parts)
         rows.append(f"| out | `{_code(name)}` | {shapes} | |")
@@ -61,7 +62,9 @@ def _data(lock: Mapping[str, Any]) -> list[str]:
     for name, data in lock["data"].items():
         classes = data.get("classes")
         shown = ", ".join(map(str, classes)) if classes else str(data.get("classes_file") or "as in the data")
-        rows.append(f"| `{_code(name)}` | {_text(data['format'])} | {_text(str(data.get('root') or '-'))} | {_text(shown)} |")
+        rows.append(
+            f"| `{_code(name)}` | {_text(data['format'])} | {_text(str(data.get('root') or '-'))} | {_text(shown)} |"
+        )
     if not rows:
         return []
     return [

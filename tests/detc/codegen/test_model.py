@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from net_builder import Net
-from random_nets import random_spec
 
 from detc.codegen.model import model_source
 from detc.compilation import compile_spec
 from detc.semantics.elaborate import elaborate
 from detc.semantics.program import Model
+from net_builder import Net
+from random_nets import random_spec
 
 HERE = Path(__file__).parent
 LIBRARY = Path(__file__).parents[3] / "specs"
@@ -100,7 +100,9 @@ def expected_keys(model: Model) -> set[str]:
         if node.op.name in ("conv", "linear"):
             keys |= {f"{node.name}.weight"} | ({f"{node.name}.bias"} if node.op.row()["bias"] else set())
         elif node.op.name == "bn":
-            keys |= {f"{node.name}.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")}
+            keys |= {
+                f"{node.name}.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
+            }
     return keys
 
 
@@ -184,7 +186,7 @@ def test_hostile_words_stay_words(tmp_path: Path) -> None:
     """What a user writes in docs and names is read, never run."""
     evil = '"""\nimport os; os.system("x")\n\\" \u202e\u2028 \x00 \\'
     net = Net('net"""\nraise SystemExit(1)\n"""')
-    net.scope("a", "block", 'class X:\n raise', inputs=["frame"], doc=evil)
+    net.scope("a", "block", "class X:\n raise", inputs=["frame"], doc=evil)
     x = net.add("a.conv1", "conv", "frame", channels=4)
     net.scope("b", "pipeline", doc=evil)
     x = net.add("b.relu1", "relu", x)
