@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+
 from detc.compilation import compile_spec
 from detc.library import library_folder
 from detc.semantics.lock import lock_of

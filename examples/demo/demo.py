@@ -29,7 +29,9 @@ SHOWN = 10
 def main() -> int:
     """Runs all steps; 0 if each of them did, else the status of the one that did not."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--out", type=Path, default=Path("build/demo"), help="where everything goes (default: build/demo)")
+    parser.add_argument(
+        "--out", type=Path, default=Path("build/demo"), help="where everything goes (default: build/demo)"
+    )
     out: Path = parser.parse_args().out
     started = time.monotonic()
     project, artifacts, detections = out / "project", out / "project" / "artifacts", out / "detections"
