@@ -109,10 +109,11 @@ def _dispatch(arguments: list[str]) -> int:
         prog=f"detc {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     command.add_arguments(parser)
+    args, unknown = parser.parse_known_args(rest)
     if getattr(command, "PASSES_ON", False):
-        args, args.rest = parser.parse_known_args(rest)
-    else:
-        args = parser.parse_args(rest)
+        args.rest = unknown
+    elif unknown:
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
     result: int = command.run(args)
     sys.stdout.flush()
     return result

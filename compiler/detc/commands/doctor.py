@@ -1,7 +1,7 @@
 """Sanity checks before training, in a few minutes instead of after a night.
 
-The first batch as pictures, target matches of each class, one loss step, overfitting on 8 pictures, and a learning-rate curve; the
-report lies in the build's doctor/."""
+The first batch as pictures, target matches of each class, one loss step, overfitting on 8 pictures, and a learning-rate
+curve; the report lies in the build's doctor/."""
 
 from __future__ import annotations
 

@@ -19,8 +19,8 @@ def run(args: argparse.Namespace) -> int:
     known = rules()
     terminal = standard_output()
     if args.code is None:
-        for code, rule in sorted(known.items()):
-            print(f"{terminal.paint(code, 'bold')}  {rule.level:<8} {rule.message}")
+        for code, listed in sorted(known.items()):
+            print(f"{terminal.paint(code, 'bold')}  {listed.level:<8} {listed.message}")
         return OK
     rule = known.get(args.code.upper().strip("[]"))
     if rule is None:

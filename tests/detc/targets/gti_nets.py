@@ -46,7 +46,7 @@ class Net:
         self.last = name
         return self
 
-    def conv(self, channels: int, bits: int | None = 3, relu: float | None | bool = 31, **fields: Any) -> Net:
+    def conv(self, channels: int, bits: int | None = 3, relu: float | bool | None = 31, **fields: Any) -> Net:
         """A conv with its ReLU; `relu=False` leaves the ReLU out, `relu=None` its cap."""
         fields.setdefault("weights", ("masked", bits) if bits else None)
         self.put("c", Conv(channels, **fields))

@@ -22,6 +22,14 @@ def plain() -> Net:
     return Net(14).conv(16)
 
 
+def pointwise() -> Net:
+    return plain().pointwise(16)
+
+
+def separable() -> Net:
+    return plain().depthwise().pointwise(16)
+
+
 def wide_last() -> Net:
     return Net(14).conv(16).conv(16, relu=31.96875)
 
@@ -54,24 +62,24 @@ FLIPS: list[tuple[str, str, str, Make]] = [
     ("op.conv.dilation", "pad == 1  dilation == 1  groups", "pad == 1  dilation == 2  groups", plain),
     ("op.conv.groups", "pad == 1  dilation == 1  groups == 1", "pad == 1  dilation == 1  groups == 2", plain),
     ("op.conv.bias", "groups == 1  bias == true }", "groups == 1  bias == false }", plain),
-    ("op.pointwise.k", "k in [1x1]", "k in [3x3]", lambda: plain().pointwise(16)),
-    ("op.pointwise.s", "k in [1x1]  s == 1", "k in [1x1]  s == 2", lambda: plain().pointwise(16)),
-    ("op.pointwise.pad", "pad == 0  dilation == 1", "pad == 1  dilation == 1", lambda: plain().pointwise(16)),
-    ("op.pointwise.dilation", "pad == 0  dilation == 1", "pad == 0  dilation == 2", lambda: plain().pointwise(16)),
+    ("op.pointwise.k", "k in [1x1]", "k in [3x3]", pointwise),
+    ("op.pointwise.s", "k in [1x1]  s == 1", "k in [1x1]  s == 2", pointwise),
+    ("op.pointwise.pad", "pad == 0  dilation == 1", "pad == 1  dilation == 1", pointwise),
+    ("op.pointwise.dilation", "pad == 0  dilation == 1", "pad == 0  dilation == 2", pointwise),
     ("op.pointwise.groups", "dilation == 1  groups == 1  bias == true  bits", "dilation == 1  groups == 2  bias == true  bits",
-     lambda: plain().pointwise(16)),
-    ("op.pointwise.bias", "groups == 1  bias == true  bits", "groups == 1  bias == false  bits", lambda: plain().pointwise(16)),
-    ("op.pointwise.bits", "bits in [8 bits]  channel", "bits in [3 bits]  channel", lambda: plain().pointwise(16)),
+     pointwise),
+    ("op.pointwise.bias", "groups == 1  bias == true  bits", "groups == 1  bias == false  bits", pointwise),
+    ("op.pointwise.bits", "bits in [8 bits]  channel", "bits in [3 bits]  channel", pointwise),
     ("op.pointwise.channel_multiple", "channel_multiple == 8", "channel_multiple == 3", lambda: Net(14, 16).pointwise(16)),
-    ("op.depthwise.k", "op depthwise { k in [3x3]", "op depthwise { k in [5x5]", lambda: plain().depthwise().pointwise(16)),
+    ("op.depthwise.k", "op depthwise { k in [3x3]", "op depthwise { k in [5x5]", separable),
     ("op.depthwise.s", "op depthwise { k in [3x3]  s == 1", "op depthwise { k in [3x3]  s == 2",
-     lambda: plain().depthwise().pointwise(16)),
-    ("op.depthwise.pad", "pad == 1  dilation == 1  bias", "pad == 0  dilation == 1  bias", lambda: plain().depthwise().pointwise(16)),
+     separable),
+    ("op.depthwise.pad", "pad == 1  dilation == 1  bias", "pad == 0  dilation == 1  bias", separable),
     ("op.depthwise.dilation", "pad == 1  dilation == 1  bias", "pad == 1  dilation == 2  bias",
-     lambda: plain().depthwise().pointwise(16)),
-    ("op.depthwise.bias", "dilation == 1  bias == true  bits in [8 bits]  sub", "dilation == 1  bias == false  bits in [8 bits]  sub",
-     lambda: plain().depthwise().pointwise(16)),
-    ("op.depthwise.bits", "bits in [8 bits]  sub", "bits in [3 bits]  sub", lambda: plain().depthwise().pointwise(16)),
+     separable),
+    ("op.depthwise.bias", "bias == true  bits in [8 bits]  sub", "bias == false  bits in [8 bits]  sub",
+     separable),
+    ("op.depthwise.bits", "bits in [8 bits]  sub", "bits in [3 bits]  sub", separable),
     ("op.depthwise.sublayers", "sublayers >= 2", "sublayers >= 1", lambda: plain().depthwise()),
     ("op.maxpool.k", "op maxpool { k == 2x2", "op maxpool { k == 3x3", lambda: Net(28).conv(16).pool().conv(16)),
     ("op.maxpool.s", "k == 2x2  s == 2", "k == 2x2  s == 1", lambda: Net(28).conv(16).pool().conv(16)),
@@ -95,8 +103,8 @@ FLIPS: list[tuple[str, str, str, Make]] = [
     ("file.chip_dat.kernels_1bit", "kernels_1bit = 16", "kernels_1bit = 8", lambda: Net(14).conv(16, 1)),
     ("file.chip_dat.kernels_3bit", "kernels_3bit = 8", "kernels_3bit = 4", gnetdet),
     ("file.chip_dat.kernels_8bit", "kernels_8bit = 4", "kernels_8bit = 2", gnetdet),
-    ("file.chip_dat.kernels_pointwise", "kernels_pointwise = 32", "kernels_pointwise = 16", lambda: plain().pointwise(16)),
-    ("file.chip_dat.kernels_depthwise", "kernels_depthwise = 4", "kernels_depthwise = 2", lambda: plain().depthwise().pointwise(16)),
+    ("file.chip_dat.kernels_pointwise", "kernels_pointwise = 32", "kernels_pointwise = 16", pointwise),
+    ("file.chip_dat.kernels_depthwise", "kernels_depthwise = 4", "kernels_depthwise = 2", separable),
 ]  # fmt: skip
 
 READ_BY_THE_LOCK = {"type.input.encoding"}

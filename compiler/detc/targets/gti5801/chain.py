@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Any
 
 from detc.diagnostics import Finding, Related, Rule
 from detc.diagnostics.finding import USED_HERE
@@ -184,7 +185,7 @@ class _Reader:
         self.close_output()
         return self.chain
 
-    def find(self, rule: Rule, node: Node | None, help: str | None = None, **facts: object) -> None:
+    def find(self, rule: Rule, node: Node | None, help: str | None = None, **facts: Any) -> None:
         span, via = (node.span, used_at(node)) if node else (None, ())
         self.chain.findings.append(rule(span, related=via, help=help, name=node.name if node else "", **facts))
 

@@ -209,14 +209,20 @@ def check_scheme(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
 
 def check_bits(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["type.weight.bits"]
-    facts_here = dict(name=layer.name, actual=layer.bits)
     if not holds(fact, layer.bits):
-        yield BITS(layer.conv.at("weights"), related=at(fact, layer), allowed=allowed(fact), **facts_here)
+        yield BITS(
+            layer.conv.at("weights"), related=at(fact, layer), name=layer.name, actual=layer.bits, allowed=allowed(fact)
+        )
         return
     depth = facts.find(f"op.{section(layer)}.bits")
     if depth and not holds(depth, layer.bits):
         yield DEPTH_BITS(
-            layer.conv.at("weights"), related=at(depth, layer), kind=layer.kind, allowed=allowed(depth), **facts_here
+            layer.conv.at("weights"),
+            related=at(depth, layer),
+            name=layer.name,
+            kind=layer.kind,
+            actual=layer.bits,
+            allowed=allowed(depth),
         )
 
 

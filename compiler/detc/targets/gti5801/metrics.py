@@ -8,7 +8,6 @@ from detc.targets.gti5801.chain import Chain
 from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.mapping import Major, Mapper
 
-
 TITLES = {
     "weight_bytes": "weights on the chip",
     "padded_weight_bytes": "of these padding",

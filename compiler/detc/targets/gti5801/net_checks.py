@@ -163,15 +163,17 @@ def check_head(chain: Chain, model: Model, facts: Facts) -> Iterator[Finding]:
         boxes, classes = head.options.get("boxes"), head.options.get("classes")
         counted = isinstance(boxes, int) and isinstance(classes, int)
         why = f" ({boxes} boxes * 5 + {classes} classes)" if counted else ""
+        beside = 5 * boxes if isinstance(boxes, int) and counted else 0
         span = head.option_spans.get("classes") or head.span or chain.output.span
         for rule, name in ((HEAD, "limit.head_channels"), (VENDOR_HEAD, "limit.vendor_head_channels")):
             fact = facts[name]
             if not holds(fact, channels):
-                room = int(fact.value) - 5 * boxes if counted else int(fact.value)
+                room = int(fact.value) - beside
+                fewer = f"use fewer boxes: {boxes} of them leave no room for classes" if room < 1 else None
                 yield rule(
                     span,
                     related=(place(fact),),
-                    help=None if counted else f"use at most {room} output channels",
+                    help=fewer if counted else f"use at most {room} output channels",
                     why=why,
                     actual=channels,
                     allowed=allowed(fact),

@@ -89,14 +89,15 @@ def _limits(plan: dict[str, Any], target: Target) -> Iterator[str]:
 
 def _memory(plan: dict[str, Any], target: Target) -> Iterator[str]:
     """Paints each map into a fresh memory, tile by tile: the input first, then the output into what is left."""
-    section = target.root.find("memory", "activations")
-    if section is None:
+    section, multiple = target.root.find("memory", "activations"), target.limit("channel_multiple")
+    if section is None or multiple is None:
         return
-    value = {name: fact.value for name, fact in section.facts.items()}
+    step = int(multiple.value)
+    value = {name: float(fact.value) for name, fact in section.facts.items()}
     room = math.floor(value["size"] / value["tile_bytes"])
 
     def needed(channels: int, size: int) -> int:
-        return math.ceil((size / value["tile"]) ** 2 * (4 * math.ceil(channels / 4)))
+        return math.ceil((size / value["tile"]) ** 2 * (step * math.ceil(channels / step)))
 
     for major in plan["majors"]:
         for index, sublayer in enumerate(major["sublayers"]):
