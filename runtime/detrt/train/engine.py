@@ -25,6 +25,7 @@ from detrt.train.folder import RunFolder, StageResult, choose_run
 from detrt.train.gates import judge_all
 from detrt.train.initialise import initialise
 from detrt.train.interrupts import Interrupted, Interrupts
+from detrt.train.memory import keep_freed_memory
 from detrt.train.network import ModelClasses, Network, load_weights, make_model, quantise
 from detrt.train.options import Options, parse_options
 from detrt.train.precision import exact_float32, repeatable
@@ -52,6 +53,8 @@ def train(model: ModelClasses, lock_path: Path, options: Options, make_task: Tas
     try:
         lock = options.applied(read_lock(lock_path))
         with process_group(options.device) as processes:
+            if processes.device.type == "cpu":
+                keep_freed_memory()
             return Run(model, lock, lock_path, options, processes, make_task or _detection_task).run()
     except DetrtError as error:
         if with_rank == 0 or not isinstance(error, CheckpointError):
