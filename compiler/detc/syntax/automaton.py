@@ -138,7 +138,8 @@ class Automaton:
 
     def _too_deep(self, i: int) -> int:
         finding = mistakes.TOO_DEEP(self.tokens.span(self.last), allowed=MAX_DEPTH)
-        return self.recovery.resume(self, i) if self.recovery.report(self, i, finding) is None else -1
+        self.recovery.report(self, i, finding)
+        return -1  # the items around are as deep: there is no safe place to go on
 
 
 def _children(parts: list[Any], plan: tuple[int | None, ...]) -> list[Any]:

@@ -13,6 +13,7 @@ _BEGIN_VALUE = frozenset(
     {"NAME", "NUMBER", "HEX", "QUANTITY", "DIMS", "STRING", "TRUE", "FALSE", "NONE", "LSQB", "LBRACE", "LPAR"}
 )
 _INFIX = frozenset({"PLUS", "MUL", "PIPE", "TO", "AND", "OR", "CMP", "IN"})
+_AFTER_HEAD = frozenset({"EQUAL", "COLON", "LBRACE", "LPAR", "ON", "EXTENDS"})
 _WANTS_VALUE = _INFIX | {"EQUAL", "MINUS"}
 NOTHING_FOLLOWS = "NOTHING_FOLLOWS"
 """The kind `mark_missing_values` gives to a token after which the value is missing."""
@@ -39,9 +40,10 @@ def mark_missing_values(tokens: Tokens) -> None:
     for i in range(len(kinds) - 3):
         if tokens.starts_line(i):
             indent = columns[i]
-        if lines[i] == lines[i + 1] or kinds[i] not in _WANTS_VALUE or kinds[i + 1 : i + 3] != ["NAME", "NAME"]:
+        if lines[i] == lines[i + 1] or columns[i + 1] > indent:
             continue
-        if columns[i + 1] <= indent and kinds[i + 3] in ("EQUAL", "COLON"):
+        item_follows = kinds[i + 1 : i + 3] == ["NAME", "NAME"] and kinds[i + 3] in _AFTER_HEAD
+        if kinds[i] == "USE" or (kinds[i] in _WANTS_VALUE and item_follows):
             kinds[i] = NOTHING_FOLLOWS
 
 
@@ -112,6 +114,8 @@ class _Explanation:
             return mistakes.COLON_FOR_EQUAL(self.here, word=word), "EQUAL"
         if self.kind == "EQUAL" and "COLON" in allowed and "CMP" not in allowed:
             return self._misplaced("in a map write `key: value`"), "COLON"
+        if self.kind == "EQUAL" and "RSQB" in allowed:
+            return self._misplaced("only calls, with `(` and `)`, take named values"), None
         if self.kind == "EQUAL" and "CMP" in allowed and tokens.kinds[self.start] in ("IF", "REQUIRE"):
             return mistakes.ASSIGN_FOR_EQUAL(self.here), "CMP"
         if self.kind in ("CMP", "IN") and "AND" in allowed:
@@ -167,7 +171,7 @@ class _Explanation:
         if "PLUS" in allowed and "NUMBER" not in allowed:
             phrases.append("an operator")
         if "AT" in allowed:
-            phrases.append("the next item")
+            phrases.append("an item")
         phrases += [f"`{self.words[kind]}`" for kind in ("ON", "EXTENDS", "AS", "WHERE") if kind in allowed]
         if not phrases:
             return "nothing can follow"

@@ -32,7 +32,7 @@ def format_file(text: str, path: str = "") -> tuple[str, tuple[Finding, ...]]:
     return formatted, findings
 
 
-def same(a: tree.File, b: tree.File) -> bool:
+def same(a: tree.Node, b: tree.Node) -> bool:
     """True if two trees differ in nothing but their spans."""
     pending: list[tuple[Any, Any]] = [(a, b)]
     while pending:

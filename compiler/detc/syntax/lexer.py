@@ -120,7 +120,15 @@ def _master(tables: Tables) -> re.Pattern[str]:
 
 
 _LONG_UNITS = tuple(unit for unit in UNITS if len(unit) >= 4)
+_FOLDED_UNITS = frozenset(unit.casefold() for unit in UNITS if len(unit) > 1)
 _AFTER_HEAD = frozenset({"STRING", "EQUAL", "DOT", "COLON", "LPAR", "LBRACE", "CMP", "IN", "ON", "EXTENDS"})
+
+
+def _misspelt(word: str) -> bool:
+    """One slip only: `16 stage float {` is an item, `16 epocs stage {` is not."""
+    if word.casefold() in _FOLDED_UNITS:
+        return True
+    return len(word) >= 4 and closest(word, _LONG_UNITS, most=1) is not None
 
 
 def _join_units(tokens: Tokens, findings: list[Finding]) -> Tokens:
@@ -134,15 +142,11 @@ def _join_units(tokens: Tokens, findings: list[Finding]) -> Tokens:
         end = first
         while kinds[end] == "NAME" and lines[end] == lines[number]:
             end += 1
+        words = end - first
         if (
             lines[end] == lines[number] and kinds[end] in _AFTER_HEAD
         ):  # an item begins with the last word, or the last two
-            words = max(0, end - first - 2)
-            # One slip only: `16 stage float {` is an item, `16 epocs stage {` is not.
-            if end - first == 2 and len(texts[first]) >= 4 and closest(texts[first], _LONG_UNITS, most=1) is not None:
-                words = 1
-        else:
-            words = end - first
+            words = 1 if words == 2 and _misspelt(texts[first]) else max(0, words - 2)
         if not words:
             continue
         dropped.update(range(first, first + words))

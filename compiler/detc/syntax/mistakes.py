@@ -307,7 +307,8 @@ def spelling(kind: str, word: str, span: Span) -> tuple[str | None, Finding]:
             return "NUMBER", BAD_NUMBER(span, word=word, help=f"write `0{word}`")
         if digits and not word.startswith("0x") and (help := _better_unit(digits, word[len(digits) :])):
             return "NUMBER", UNKNOWN_UNIT(span, unit=word[len(digits) :], help=help)
-        return "NUMBER", BAD_NUMBER(span, word=word)
+        hexadecimal = "a hexadecimal number looks like `0x2400_0000`" if word.startswith("0x") else None
+        return "NUMBER", BAD_NUMBER(span, word=word, help=hexadecimal)
     if kind == "BAD_QUOTES":
         return "STRING", SINGLE_QUOTES(span, better=f'"{word[1:-1]}"'.replace("`", "'"))
     if kind == "BAD_STRING":
@@ -338,7 +339,8 @@ def unknown_unit(number: str, word: str, whole: Span, at: Span) -> Finding:
 def _better_unit(digits: str, word: str) -> str | None:
     if word.casefold() == "kb":
         return f"did you mean `{digits} KiB` (1024 B) or `{digits} kB` (1000 B)?"
-    unit = closest(word, UNITS)
+    near = UNITS if len(word) > 2 else [unit for unit in UNITS if unit.casefold() == word.casefold()]
+    unit = closest(word, near)
     if unit and f"{unit}s" in UNITS and len(unit) > 1 and digits != "1":
         unit += "s"
     return f"did you mean `{digits} {unit}`?" if unit else None

@@ -84,14 +84,15 @@ def _resume(automaton: Automaton, base: int, start: int, i: int) -> int:
     if values and isinstance(values[-1], list):  # docs and attributes of the dropped item
         while values[-1] and isinstance(values[-1][-1], Doc | Attribute):
             values[-1].pop()
-    column = tokens.columns[start] if tokens.starts_line(start) else None
+    column = tokens.columns[next(k for k in range(start, -1, -1) if tokens.starts_line(k))]
     depth = 0
     for j in range(start, len(tokens.kinds)):
         kind = tokens.kinds[j]
         beyond = j > i or j == i > start
         if kind == "$END" or (beyond and depth == 0 and kind in _CLOSERS):
             return j
-        if beyond and depth == 0 and looks_like_item(tokens, j) and (column is None or tokens.columns[j] <= column):
+        # before `i` too: the head of an item may have been taken for a part of the one before it
+        if j > start and depth == 0 and looks_like_item(tokens, j) and tokens.columns[j] <= column:
             return j
         if kind in CLOSER_OF:
             depth += 1
