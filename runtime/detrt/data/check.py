@@ -113,7 +113,7 @@ def _checked_boxes(id: str, annotation: Annotation, width: int, height: int) -> 
         return annotation, []
     boxes, size = annotation.boxes, np.array([width, height, width, height], np.float32)
     clipped = np.clip(boxes, 0, size)
-    degenerate: NDArray[np.bool_] = ((boxes[:, 2:] - boxes[:, :2]) <= 0).any(axis=1)
+    degenerate = np.asarray((boxes[:, 2:] - boxes[:, :2]) <= 0).any(axis=1)
     outside = ~degenerate & ((clipped[:, 2:] - clipped[:, :2]) <= 0).any(axis=1)
     partly = ~degenerate & ~outside & (np.abs(boxes - clipped) > SLACK).any(axis=1)
     kinds: tuple[tuple[Kind, NDArray[np.bool_], str], ...] = (

@@ -12,7 +12,6 @@ from detrt.data.coco import open_coco
 from detrt.data.folders import open_folder
 from detrt.data.root import data_root
 from detrt.data.sample import DataSet
-from detrt.data.synthetic import open_synthetic
 from detrt.data.voc import open_voc
 from detrt.errors import DetrtError
 
@@ -38,6 +37,8 @@ def open_dataset(data: Mapping[str, Any], split: str, base_dir: Path, name: str 
     options = dict(data.get("options") or {})
     kind = data.get("format")
     if kind == "synthetic":
+        from detrt.data.synthetic import open_synthetic  # also a program of its own, which must not be loaded before it runs
+
         return open_synthetic(name, split, where, data.get("classes"), options)
     root = data_root(base_dir, str(data.get("root") or "."))
     classes = read_classes(root, data.get("classes"), data.get("classes_file"))
