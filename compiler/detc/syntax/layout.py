@@ -15,7 +15,7 @@ _CLOSE = frozenset({"RPAR", "RSQB", "RBRACE", "END"})
 _TIGHT_BEFORE = _CLOSE - {"END"} | {"COMMA", "COLON"}
 _TIGHT_AFTER = _OPEN - {"BODY"} | {"AT", "NEGATIVE"}
 _CALLED = frozenset({"NAME", "RPAR", "RSQB", "STRING"})
-_OPERATORS = ("PIPE",), ("THEN", "ELSE"), ("OR",), ("AND",), ("PLUS", "MINUS")
+_OPERATORS = ("THEN", "ELSE"), ("PIPE",), ("OR",), ("AND",), ("PLUS", "MINUS")
 
 
 @dataclass(slots=True)

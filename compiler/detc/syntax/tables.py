@@ -61,17 +61,20 @@ def compile_tables(grammar: str) -> Tables:
     lark = Lark(grammar, parser="lalr", lexer="basic", maybe_placeholders=True)
     parser: Any = lark.parser
     table = parser.parser._parse_table
-    rules = list(dict.fromkeys(lark.rules))
+    rules = sorted(set(lark.rules), key=_rule_key)
     numbers = {rule: number for number, rule in enumerate(rules)}
+    order = _reachable(table.states, table.start_states["start"], Shift)
+    renumbered = {state: number for number, state in enumerate(order)}
     actions: list[dict[str, int]] = []
     gotos: list[dict[str, int]] = []
     terminals = {terminal.name for terminal in lark.terminals} | {"$END"}
-    for state in range(len(table.states)):
-        row = table.states[state]
-        actions.append(
-            {k: arg if act is Shift else ~numbers[arg] for k, (act, arg) in sorted(row.items()) if k in terminals}
-        )
-        gotos.append({k: arg for k, (_, arg) in sorted(row.items()) if k not in terminals})
+    for state in order:
+        row = {
+            symbol: renumbered[target] if act is Shift else ~numbers[target]
+            for symbol, (act, target) in sorted(table.states[state].items())
+        }
+        actions.append({symbol: target for symbol, target in row.items() if symbol in terminals})
+        gotos.append({symbol: target for symbol, target in row.items() if symbol not in terminals})
     by_rank = sorted(lark.terminals, key=lambda t: (-t.priority, -t.pattern.max_width, -len(t.pattern.value), t.name))
     return Tables(
         patterns=tuple(
@@ -83,9 +86,25 @@ def compile_tables(grammar: str) -> Tables:
         actions=tuple(actions),
         gotos=tuple(gotos),
         rules=tuple(_compile_rule(rule) for rule in rules),
-        start=table.start_states["start"],
-        end=table.end_states["start"],
+        start=renumbered[table.start_states["start"]],
+        end=renumbered[table.end_states["start"]],
     )
+
+
+def _rule_key(rule: Any) -> tuple[Any, ...]:
+    return rule.origin.name, rule.alias or "", [part.name for part in rule.expansion], rule.options.empty_indices
+
+
+def _reachable(states: dict[int, Any], start: int, shift: Any) -> list[int]:
+    """All states by the way they are first met from `start`: lark numbers them differently each time."""
+    order = {start: None}
+    pending = [start]
+    while pending:
+        for _, (act, target) in sorted(states[pending.pop(0)].items(), key=lambda entry: entry[0]):
+            if act is shift and target not in order:
+                order[target] = None
+                pending.append(target)
+    return list(order)
 
 
 def _compile_rule(rule: Any) -> Rule:
