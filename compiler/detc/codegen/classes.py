@@ -125,8 +125,9 @@ class Classes:
             made.texts.append(text)
         made.parameters = naming.parameters()
         self.made.append(made)
+        mine = {body.path for body in made.bodies}
         for number, body in enumerate(bodies):
-            if any(body is mine for mine in made.bodies):
+            if body.path in mine:
                 self.calls[body.path] = constructor(made, number, together[number][1])
         return made
 

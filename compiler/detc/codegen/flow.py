@@ -216,11 +216,11 @@ class Flow:
             filled = [modules.get(number, call("nn.Identity")) for number in range(max(modules) + 1)]
             return Piece(call("nn.ModuleList", sequence(filled)), steps)
         if CONTAINER_NAMES & place.inner.keys():
-            return Piece(call("nn.Sequential", self.named("OrderedDict", held)), steps)
+            return Piece(self.named("Holder", held), steps)
         return Piece(call("nn.ModuleDict", self.named("dict", held)), steps)
 
     def named(self, head: str, elements: Sequence[Element]) -> Bracket:
-        shown = not any(encloses(path, elements[0].place.path) for path in self.block_paths())
+        shown = not self.in_block(elements[0].place.path)
         return Bracket(
             head,
             tuple(
@@ -266,8 +266,12 @@ class Flow:
     def first(self, place: Place) -> int:
         return min(self.order[n.name] for n in place.nodes())
 
-    def block_paths(self) -> list[str]:
-        return [s.path for s in self.graph.scopes.values() if s.kind == "block"]
+    def in_block(self, path: str) -> bool:
+        """Whether a place belongs to a block, which may have instances of several sizes."""
+        while path := path.rpartition(".")[0]:
+            if path in self.graph.scopes and self.graph.scopes[path].kind == "block":
+                return True
+        return False
 
     def sizes(self, place: Place) -> str:
         """`448 -> 28` where one map comes in and one goes out; `28` where the size stays."""

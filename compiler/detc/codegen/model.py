@@ -27,6 +27,16 @@ def prior(layer: nn.Conv2d | nn.Linear, bias: float) -> nn.Conv2d | nn.Linear:
     return layer
 '''
 
+HOLDER = '''
+class Holder(nn.Module):
+    """Modules by name, also by names that nn.ModuleDict has methods of."""
+
+    def __init__(self, **modules: nn.Module) -> None:
+        super().__init__()
+        for name, module in modules.items():
+            self.add_module(name, module)
+'''
+
 
 def model_source(model: Model, class_name: str) -> str:
     """The text of model.py, whose class `class_name` has a state_dict key NODE.weight (.bias ..) for each node of the
@@ -41,13 +51,14 @@ def model_source(model: Model, class_name: str) -> str:
     code = [line for made in classes.made if made is not top for line in _class_lines(made, names)]
     code += _model_lines(model, top, names)
     text = "\n".join(code)
-    uses_prior = re.search(r"\bprior\(", text) is not None
+    helpers = [PRIOR] if re.search(r"\bprior\(", text) else []
+    helpers += [HOLDER] if re.search(r"\bHolder\(", text) else []
     summary = f"{model.name}: written by detc {__version__} from {_file(model)}, and yours to edit."
     imports = ["", *(["from collections import OrderedDict", ""] if "OrderedDict(" in text else [])]
     imports += ["import torch"] if re.search(r"\btorch\.", text) else []
     imports += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
     imports += ["from torch import Tensor, nn"]
-    head = [*docstring([summary, KEPT], 0), *imports, *(["", PRIOR.rstrip("\n")] if uses_prior else [])]
+    head = [*docstring([summary, KEPT], 0), *imports, *(f"\n{helper.rstrip()}" for helper in helpers)]
     return "\n".join(head) + "\n" + text + "\n"
 
 

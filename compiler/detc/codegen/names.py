@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from detc.diagnostics import Span
 
-IMPORTED = frozenset(("F", "OrderedDict", "Tensor", "nn", "prior", "torch"))
+IMPORTED = frozenset(("F", "Holder", "OrderedDict", "Tensor", "nn", "prior", "torch"))
 """Names that the head of model.py binds."""
 
 CONTAINER_NAMES = frozenset(("append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"))

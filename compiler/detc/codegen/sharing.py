@@ -28,8 +28,12 @@ def foreign_scopes(graph: Graph, root: Place, known: dict[str, str]) -> frozense
     """Blocks that hold a call of a module outside them: no class of their own can reach it."""
     calls = dict(known)
     calls |= {n.name: n.module for n in graph if not n.owns_weights and not any(encloses(t, n.name) for t in known)}
-    scopes = [path for path, scope in graph.scopes.items() if path and scope.kind == "block"]
-    return frozenset(s for s in scopes for at, owner in calls.items() if encloses(s, at) and not encloses(s, owner))
+    found = set()
+    for at, owner in calls.items():
+        while at := at.rpartition(".")[0]:
+            if at in graph.scopes and graph.scopes[at].kind == "block" and not encloses(at, owner):
+                found.add(at)
+    return frozenset(found)
 
 
 def _owner(graph: Graph, root: Place, place: Place) -> str:

@@ -228,6 +228,22 @@ def test_shared_layer_across_blocks() -> None:
     assert set(generated(model)().state_dict()) == expected_keys(model)
 
 
+def test_names_of_container_methods() -> None:
+    """A let may be called `keys`, also in a block that cannot be a class."""
+    net = Net()
+    first = net.add("first", "conv", "frame", channels=4)
+    net.scope("a", "block", "pair", inputs=[first])
+    keys = net.add("a.keys", "conv", first, channels=4)
+    append = net.add("a.append", "conv", keys, channels=4)
+    pop = net.add("a.pop", "conv", append, channels=3)
+    again = net.add("a.values", "conv", pop, channels=4, module="first")
+    model = net.model(out=again)
+    assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+    assert set(generated(model)().state_dict()) == expected_keys(model)
+    formatted = model_source(model, "Net")
+    assert "class Holder" in formatted
+
+
 def test_repeats_of_one_and_of_many_share_a_class() -> None:
     source = model_source(compiled(spec_named("gnetdet448")), "Net")
     assert source.count("class Convs") == 1
