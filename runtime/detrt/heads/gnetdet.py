@@ -20,10 +20,14 @@ from detrt.heads.revive import revive
 
 
 class GnetdetHead:
-    """Targets, loss and decoding of `lock["model"]["heads"][i]` with the loss options of a stage."""
+    """Targets, loss and decoding of `lock["model"]["heads"][i]` with the loss options of a stage.
+
+    For the loss option `dead` the entry also has `nodes`: the last node of each output in `on`.
+    """
 
     def __init__(self, head: Mapping[str, Any], loss: Mapping[str, Any]) -> None:
         self.on = [str(name) for name in head.get("on") or []]
+        self.nodes = [str(name) for name in head.get("nodes") or []]
         self.options = read_head_options(head.get("options") or {})
         self._loss = GnetdetLoss(self.options, read_loss_options(loss, self.options.classes))
 
@@ -56,18 +60,21 @@ class GnetdetHead:
         terms: dict[str, Tensor] = self._loss(grid.permute(0, 2, 3, 1), targets, reduce, update)
         return terms
 
-    def attach(self, model: nn.Module, outputs: Mapping[str, Sequence[str]]) -> RemovableHandle | None:
-        """Does the loss option `dead`: hooks the ReLU behind which this head reads, so that outputs it holds at
-        0 can learn.
+    def attach(self, model: nn.Module) -> RemovableHandle | None:
+        """Does the loss option `dead`: hooks the ReLU behind which this head reads, so that outputs it holds at 0 can
+        learn again.
 
-        `outputs` of the lock's model: names of nodes by name of output. Call it on the model that is trained,
-        after quantised stages have swapped its layers. None where the option is 0 or the output is no ReLU of
-        the model.
+        Call it on the model that is trained, after a quantised stage has swapped its layers. None where the option is
+        0. Raises DetrtError where the head's output does not come from a layer of the model.
         """
         weight = self._loss.options.dead
+        if not weight:
+            return None
         modules = dict(model.named_modules())
-        node = next(iter(outputs.get(self.on[0], ())), "") if self.on else ""
-        return revive(modules[node], weight) if weight and node in modules else None
+        node = next(iter(self.nodes), "")
+        if node not in modules:
+            raise DetrtError(f"`dead` needs the ReLU that the head reads; the model has no layer `{node}`", "loss.dead")
+        return revive(modules[node], weight)
 
     def grid_of(self, outputs: Tensor | Mapping[str, Any]) -> Tensor:
         """The output that this head reads. Raises DetrtError if its shape is not the head's."""

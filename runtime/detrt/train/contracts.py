@@ -57,6 +57,9 @@ class Head(Protocol):
         `update` moves the normaliser first; validation leaves it alone, so that looking does not change the training.
         """
 
+    def attach(self, model: nn.Module) -> Any:
+        """Hooks what the loss options ask for into the model that is trained; copies of it stay without."""
+
     def state_dict(self) -> dict[str, Tensor]: ...
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...

@@ -83,6 +83,7 @@ class TrainingStage:
         self.ema = Ema(self.model, stage.ema) if stage.ema is not None else None
         self.dtype = autocast_dtype(stage, self.device, progress.note)
         self.head = task.head(stage)
+        self.head.attach(self.model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.at = Standing()
         self.terms: tuple[str, ...] = ()

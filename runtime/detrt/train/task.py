@@ -41,6 +41,7 @@ class DetectionTask:
         if not described.heads:
             raise DetrtError(f"the model `{model}` has no head, so there is nothing to train it for", "model.heads")
         self._head = described.heads[0].model_dump(mode="json")
+        self._head["nodes"] = [described.outputs[name][0] for name in self._head["on"] if described.outputs.get(name)]
         self.encoding = Encoding.of(described.input.model_dump(mode="json"))
         self._sets: dict[str, DataSet] = {}
         self._caches: dict[str, PictureCache] = {}

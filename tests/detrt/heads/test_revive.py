@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 
+from detrt.errors import DetrtError
+from detrt.heads import build_head
 from detrt.heads.revive import revive
 
 
@@ -49,3 +52,13 @@ def test_a_dead_output_learns_again() -> None:
         (activation(layer(inputs)) - 1).square().mean().backward()
         optimiser.step()
     assert (activation(layer(inputs)) - 1).abs().mean() < 0.2
+
+
+def test_the_loss_option_hooks_the_layer_that_the_head_reads() -> None:
+    model = nn.Sequential(nn.Conv2d(3, 13, 1), nn.ReLU())
+    entry = {"kind": "gnetdet", "on": ["grid"], "nodes": ["1"], "options": {"classes": 3, "grid": [4, 4]}}
+    assert build_head(entry).attach(model) is None
+    handle = build_head(entry, {"dead": 1.0}).attach(model)
+    assert handle is not None and len(model[1]._forward_hooks) == 1
+    with pytest.raises(DetrtError, match="no layer `gone`"):
+        build_head(entry | {"nodes": ["gone"]}, {"dead": 1.0}).attach(model)
