@@ -170,7 +170,7 @@ def _call(expr: tree.Expr, name: str, at: Reader) -> tuple[str, list[tree.AnyIte
             key = tree.Name(arg.span, names[index] if index < len(names) else f"argument {index + 1}")
             items.append(tree.Assign(arg.span, "", (), (key,), arg))
         once = {kwarg.name.id: kwarg for kwarg in reversed(expr.kwargs)}  # the parser tells of doubled ones
-        items.extend(tree.Assign(kwarg.span, "", (), (kwarg.name,), kwarg.value) for kwarg in once.values())
+        items.extend(tree.Assign(kwarg.span, "", (), (kwarg.name,), kwarg.value) for kwarg in list(once.values())[::-1])
     return word.id, items
 
 

@@ -12,7 +12,7 @@ from detc.semantics.gates import read_gate
 from detc.semantics.program import Fact, Gate, Section
 from detc.semantics.reading import Reader, did_you_mean
 from detc.semantics.schema.kind import MISSING
-from detc.semantics.values import FUNCTIONS, PathText, Quantity, Range, Symbol
+from detc.semantics.values import PathText, Quantity, Range, Symbol
 from detc.syntax import tree
 
 UNKNOWN_ATTRIBUTE = Rule(
@@ -239,7 +239,7 @@ def fact_value(expr: tree.Expr, at: Reader, name: str) -> tuple[Any, str] | Any:
             if value.dimension:
                 dimensions.add(value.dimension)
             return replace(value, dimension="")
-        if isinstance(value, (Symbol, *FUNCTIONS)):
+        if isinstance(value, Symbol):
             return value.name
         if isinstance(value, PathText):
             return value.text
@@ -248,6 +248,8 @@ def fact_value(expr: tree.Expr, at: Reader, name: str) -> tuple[Any, str] | Any:
         if isinstance(value, (list, tuple)):
             values = [settle(item, node) for item in value]
             return MISSING if any(item is MISSING for item in values) else tuple(values)
+        if isinstance(node, tree.Name):  # an op, say: `after in [relu, leaky]`
+            return node.id
         return at.report(NOT_PLAIN(node.span, name=name))
 
     value = read(expr)

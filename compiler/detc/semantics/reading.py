@@ -163,7 +163,7 @@ class Reader:
         result = {name: setting for name, setting in given.items() if setting.value is not MISSING}
         if not partial:
             self.fill(schema, result, span, present={*given, *meant})
-        return result
+        return {name: result[name] for name in schema.names if name in result}
 
     def fill(self, schema: Schema, entries: Entries, span: Span, present: Iterable[str] = ()) -> None:
         """Defaults for the keys that `entries` lacks; a finding for each that has none."""

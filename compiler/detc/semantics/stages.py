@@ -169,7 +169,10 @@ def _merge(draft: Draft, at: Reader) -> None:
             at.report(TRAIN.doubled_key(run.span, key="epochs", what=at.what))
             draft.good = False
         entries["epochs"] = Setting("epochs", run.value, run.origin, run.span)
-    draft.entries = entries
+    words = ("lr", "run")  # other words for what stands in optimizer and epochs
+    draft.entries = {
+        n: entries[n] for n in schema.names if n in entries and not (n in words and entries[n].value is None)
+    }
 
 
 def _inherited(setting: Setting) -> Setting:
