@@ -6,20 +6,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from detc.diagnostics import Related, Span
-from detc.semantics import rules
+from detc.semantics import model_rules, rules
 from detc.semantics.bodies import Body
 from detc.semantics.build import Place
 from detc.semantics.environment import Context, Environment, remedy
 from detc.semantics.evaluate import evaluate
+from detc.semantics.layers import BlockFunction, Composition, Function, OnHost, OpFunction, Repeat
 from detc.semantics.values import (
     BROKEN,
-    BlockFunction,
     BlockInstance,
-    Composition,
-    Function,
-    OnHost,
-    OpFunction,
-    Repeat,
     TensorRef,
     Value,
     as_tensor,
@@ -163,6 +158,7 @@ def apply_block(function: BlockFunction, given: Sequence[Given], use: Span, scop
     inner = Environment(context, function.home)
     inner.defaults = _defaults(function, scope)
     context.active.append(definition)
+    context.expanded.add(id(definition))
     try:
         bound = _bind(function, given, use, inner)
         return BROKEN if bound is None else _expand(function, bound, use, inner)
@@ -267,7 +263,7 @@ def _result(definition: tree.Block, inner: Environment, place: Place) -> Value:
     instance = BlockInstance(place.block, body.members, tuple(body.outputs))
     if not instance.outputs:
         inner.context.refuse(
-            rules.INCOMPLETE, definition.span, what=f"block `{place.block}`", allowed="an output",
+            model_rules.INCOMPLETE, definition.span, what=f"block `{place.block}`", allowed="an output",
             remedy="write `output y = ..`, or `block f(x) = ..` for a single expression",
         )  # fmt: skip
         return BROKEN

@@ -8,9 +8,9 @@ from typing import Any
 from detc.ir.op import Argument
 from detc.semantics import rules
 from detc.semantics.environment import Context, remedy
+from detc.semantics.layers import FUNCTIONS
 from detc.semantics.values import (
     BROKEN,
-    FUNCTIONS,
     PathText,
     Quantity,
     Range,

@@ -9,19 +9,16 @@ from typing import Any
 from detc.diagnostics import Span
 from detc.semantics import limits, rules
 from detc.semantics.environment import Context
+from detc.semantics.layers import FUNCTIONS, BlockFunction, OpFunction, Shared
 from detc.semantics.values import (
     BROKEN,
-    FUNCTIONS,
-    BlockFunction,
     Dims,
     Entries,
     Group,
     Items,
-    OpFunction,
     PathText,
     Quantity,
     Range,
-    Shared,
     Symbol,
     Term,
     Value,

@@ -9,24 +9,14 @@ from typing import Any
 from detc.diagnostics import Related, Span
 from detc.ir.op import Op
 from detc.ir.ops import OPS
-from detc.semantics import rules
+from detc.semantics import model_rules, rules
 from detc.semantics.arguments import convert
 from detc.semantics.build import Place
 from detc.semantics.environment import Environment, remedy
 from detc.semantics.evaluate import evaluate
+from detc.semantics.layers import FUNCTIONS, BlockFunction, Composition, Shared
 from detc.semantics.loops import condition, elements, spread
-from detc.semantics.values import (
-    BROKEN,
-    FUNCTIONS,
-    TENSOR_ATTRIBUTES,
-    BlockFunction,
-    Composition,
-    Shared,
-    Value,
-    describe,
-    is_broken,
-    tensors_in,
-)
+from detc.semantics.values import BROKEN, TENSOR_ATTRIBUTES, Value, describe, is_broken, tensors_in
 from detc.semantics.words import argument_remedy, words_of
 from detc.syntax import tree
 
@@ -93,7 +83,11 @@ class Body:
             if kind.id in self.kinds:
                 fix = f"write `{kind.id} NAME = VALUE`" if kind.id in ("let", "output") else ""
                 self.context.refuse(
-                    rules.INCOMPLETE, item.span, what=f"this `{kind.id}`", allowed="a name and a value", remedy=fix
+                    model_rules.INCOMPLETE,
+                    item.span,
+                    what=f"this `{kind.id}`",
+                    allowed="a name and a value",
+                    remedy=fix,
                 )
                 return
             span, word = kind.span, kind.id
@@ -115,7 +109,7 @@ class Body:
                 return
             self.outputs[name] = item.name.span
             if not is_broken(value) and not _all_tensors(value):
-                self.context.refuse(rules.OUTPUT_KIND, item.value.span, name=name, actual=describe(value))
+                self.context.refuse(model_rules.OUTPUT_KIND, item.value.span, name=name, actual=describe(value))
                 value = BROKEN
         self.members.setdefault(name, value)
 
@@ -154,7 +148,7 @@ class Body:
             message = item.message.value if item.message else f"the spec requires `{text}`"
             related = tuple(Related(call, "applied from here") for call in self.context.calls()[-1:])
             self.context.refuse(
-                rules.BROKEN_REQUIRE, item.span, message=message, related=related, label=f"`{text}` does not hold"
+                model_rules.BROKEN_REQUIRE, item.span, message=message, related=related, label=f"`{text}` does not hold"
             )
 
 
@@ -246,7 +240,7 @@ def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
     context = scope.context
     if not isinstance(item, tree.Block) or not isinstance(item.label, tree.Name):
         fix = "write `default OP { ARGUMENT = VALUE }`"
-        context.refuse(rules.INCOMPLETE, item.span, what="`default`", allowed="the name of an op", remedy=fix)
+        context.refuse(model_rules.INCOMPLETE, item.span, what="`default`", allowed="the name of an op", remedy=fix)
         return
     op: type[Op] | None = OPS.get(item.label.id)
     if op is None:

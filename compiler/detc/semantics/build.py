@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from detc.diagnostics import Related, Span
 from detc.ir.op import Op, Problem
 from detc.ir.types import TensorType
-from detc.semantics import limits, rules
+from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Context
-from detc.semantics.values import BROKEN, Shared, TensorRef, Value
+from detc.semantics.layers import Shared
+from detc.semantics.values import BROKEN, TensorRef, Value
 from detc.syntax import tree
 
 LARGEST_TENSOR = 2**34
@@ -163,7 +164,7 @@ class Builder:
             return self._impossible(base, inferred, span)
         if inferred.elements > LARGEST_TENSOR:
             return self.context.refuse(
-                rules.TOO_BIG_TENSOR, span, name=base, actual=str(inferred), allowed=f"{LARGEST_TENSOR:,}"
+                model_rules.TOO_BIG_TENSOR, span, name=base, actual=str(inferred), allowed=f"{LARGEST_TENSOR:,}"
             )
         self.context.nodes += 1
         if self.context.nodes > limits.NODES:
@@ -183,7 +184,7 @@ class Builder:
     def _impossible(self, name: str, problem: Problem, span: Span | None) -> Value:
         related = tuple(Related(call, "applied from here") for call in self.via[-1:])
         return self.context.refuse(
-            rules.NOT_POSSIBLE, span, name=name, reason=problem.message, remedy=problem.help, related=related
+            model_rules.NOT_POSSIBLE, span, name=name, reason=problem.message, remedy=problem.help, related=related
         )
 
     # ---- shared layers ----------------------------------------------------------------------------------------------
@@ -231,7 +232,7 @@ class Builder:
             )
         related = (Related(owner.span, "its weights belong here"),) if owner and owner.span else ()
         self.context.refuse(
-            rules.NOT_SHARED,
+            model_rules.NOT_SHARED,
             made.span,
             name=recording.shared.label or recording.shared.name,
             reason=reason,

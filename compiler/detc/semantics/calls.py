@@ -15,20 +15,9 @@ from detc.semantics.arguments import convert
 from detc.semantics.environment import Environment, remedy
 from detc.semantics.evaluate import ANY_WORD, NO_WORDS, Words, evaluate
 from detc.semantics.functions import Invocation
+from detc.semantics.layers import FUNCTIONS, BlockFunction, Native, OpFunction
 from detc.semantics.program import Model
-from detc.semantics.values import (
-    BROKEN,
-    FUNCTIONS,
-    BlockFunction,
-    Native,
-    OpFunction,
-    Symbol,
-    Term,
-    Value,
-    describe,
-    is_broken,
-    is_tensor_like,
-)
+from detc.semantics.values import BROKEN, Symbol, Term, Value, describe, is_broken, is_tensor_like
 from detc.semantics.words import ARGUMENT_WORDS, argument_remedy, words_of
 from detc.syntax import tree
 

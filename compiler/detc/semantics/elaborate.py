@@ -24,7 +24,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from detc.diagnostics import Source, has_errors
-from detc.semantics import limits, rules
+from detc.semantics import limits, model_rules, rules
 from detc.semantics.bodies import block_name, define, hoist, set_defaults
 from detc.semantics.environment import Context, Environment, remedy
 from detc.semantics.library import prelude
@@ -32,6 +32,7 @@ from detc.semantics.loops import condition, elements, spread
 from detc.semantics.modules import Modules, read_source
 from detc.semantics.overrides import parse_sets
 from detc.semantics.program import Program
+from detc.semantics.unused import check_block
 from detc.semantics.values import BROKEN, Value
 from detc.syntax import tree
 from detc.syntax.parser import parse
@@ -96,6 +97,9 @@ class Walk:
         self.items(file.items)
         if not self.scope.root:
             return
+        for item in file.items:
+            if block_name(item) and isinstance(item, tree.Block) and id(item) not in self.context.expanded:
+                check_block(item, self.scope)
         from detc.semantics import deploys, gates, overrides, stages
 
         stages.read(self.trains, self.scope)
@@ -229,7 +233,7 @@ class Walk:
             self.scope.bind(name.id, BROKEN if value is None and not _gives_none(item) else value, name.span)
 
     def _incomplete(self, item: tree.AnyItem, what: str, allowed: str, fix: str) -> None:
-        self.context.refuse(rules.INCOMPLETE, item.span, what=what, allowed=allowed, remedy=fix)
+        self.context.refuse(model_rules.INCOMPLETE, item.span, what=what, allowed=allowed, remedy=fix)
 
 
 def _gives_none(item: tree.AnyItem) -> bool:

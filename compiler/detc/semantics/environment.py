@@ -31,7 +31,8 @@ class Context:
     """What one elaboration shares: the program that grows, its findings, the files read, the limits.
 
     `builder` builds the model that is being elaborated; None outside of models. `depth` counts nested evaluations,
-    `active` are the blocks being expanded, outermost first. `lossy` says that some text did not parse, so that what is
+    `active` are the blocks being expanded, outermost first. `expanded` are the ids
+    of all that ever were. `lossy` says that some text did not parse, so that what is
     missing may only be unread.
     """
 
@@ -48,6 +49,7 @@ class Context:
     lossy: bool = False
     guesses: int = 0
     active: list[tree.Block] = field(default_factory=list)
+    expanded: set[int] = field(default_factory=set)
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
 
     @property

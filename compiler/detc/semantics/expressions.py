@@ -11,17 +11,16 @@ from detc.semantics.build import Place
 from detc.semantics.calls import bare, call
 from detc.semantics.environment import Environment, remedy, unknown_name
 from detc.semantics.evaluate import NO_WORDS, Evaluators, Words, evaluate
+from detc.semantics.layers import BlockFunction, OpFunction
 from detc.semantics.loops import choice, comprehension
 from detc.semantics.operators import binary, unary
 from detc.semantics.program import Data, Model
 from detc.semantics.values import (
     BROKEN,
     TENSOR_ATTRIBUTES,
-    BlockFunction,
     BlockInstance,
     Dims,
     Namespace,
-    OpFunction,
     Quantity,
     Range,
     Symbol,

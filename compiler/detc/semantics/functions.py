@@ -10,20 +10,8 @@ from typing import TYPE_CHECKING, Any
 from detc.diagnostics import Span
 from detc.semantics import rules
 from detc.semantics.arithmetic import combine, group, items, sized
-from detc.semantics.values import (
-    BROKEN,
-    FUNCTIONS,
-    Native,
-    OnHost,
-    PathText,
-    Quantity,
-    Range,
-    Symbol,
-    Value,
-    describe,
-    is_number,
-    is_tensor_like,
-)
+from detc.semantics.layers import FUNCTIONS, Native, OnHost
+from detc.semantics.values import BROKEN, PathText, Quantity, Range, Symbol, Value, describe, is_number, is_tensor_like
 
 if TYPE_CHECKING:
     from detc.semantics.environment import Context, Environment

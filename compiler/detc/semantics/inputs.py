@@ -7,7 +7,7 @@ from typing import Any
 from detc.diagnostics import Span
 from detc.ir.ops.source import Input
 from detc.ir.types import BITS
-from detc.semantics import limits, rules
+from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Environment, remedy
 from detc.semantics.evaluate import ANY_WORD, evaluate
 from detc.semantics.values import BROKEN, Quantity, Symbol, Term, Value, describe, is_number
@@ -39,7 +39,7 @@ def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, S
         elif count not in (0, channels):
             good = False
             scope.context.refuse(
-                rules.BAD_INPUT, spans[name], allowed=f"given one {name} a channel, {channels} in all", actual=f"{count}",
+                model_rules.BAD_INPUT, spans[name], allowed=f"given one {name} a channel, {channels} in all", actual=f"{count}",
                 remedy="",
             )  # fmt: skip
     if not good:
@@ -59,7 +59,7 @@ def _shape(type: tree.Type, scope: Environment) -> tuple[int, ...] | None:
     context = scope.context
     if type.name.id not in BITS:
         context.refuse(
-            rules.BAD_INPUT, type.name.span, allowed=f"of a dtype among {', '.join(BITS)}", actual=f"`{type.name.id}`",
+            model_rules.BAD_INPUT, type.name.span, allowed=f"of a dtype among {', '.join(BITS)}", actual=f"`{type.name.id}`",
             remedy=remedy(type.name.id, BITS),
         )  # fmt: skip
     sides = [evaluate(arg, scope) for arg in type.args]
@@ -67,7 +67,7 @@ def _shape(type: tree.Type, scope: Environment) -> tuple[int, ...] | None:
         return None
     if len(sides) != 3:
         context.refuse(
-            rules.BAD_INPUT, type.span, allowed="a map of channels, height and width", actual=f"of {len(sides)} axes",
+            model_rules.BAD_INPUT, type.span, allowed="a map of channels, height and width", actual=f"of {len(sides)} axes",
             remedy="write `u8[3, 224, 224]`",
         )  # fmt: skip
         return None
@@ -75,7 +75,7 @@ def _shape(type: tree.Type, scope: Environment) -> tuple[int, ...] | None:
         whole = is_number(side) and side == int(side)
         if not whole or not 1 <= side <= limits.AXIS:
             context.refuse(
-                rules.BAD_INPUT,
+                model_rules.BAD_INPUT,
                 arg.span,
                 allowed=f"1 .. {limits.AXIS} long on each axis",
                 actual=describe(side),

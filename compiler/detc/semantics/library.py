@@ -7,7 +7,8 @@ from typing import Any
 from detc.ir.ops import OPS
 from detc.semantics.environment import Context, Environment
 from detc.semantics.functions import BUILT_IN, Invocation
-from detc.semantics.values import Entries, Items, Namespace, Native, OpFunction, Value, is_number
+from detc.semantics.layers import Native, OpFunction
+from detc.semantics.values import Entries, Items, Namespace, Value, is_number
 
 IMAGENET = {"mean": Items([123.675, 116.28, 103.53]), "std": Items([58.395, 57.12, 57.375])}
 """Mean and standard deviation of ImageNet's pixels in RGB order, on the scale 0 .. 255."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from detc.diagnostics import Related, Span, has_errors
 from detc.ir.types import TensorType
-from detc.semantics import rules
+from detc.semantics import model_rules, rules
 from detc.semantics.bodies import KINDS, Body
 from detc.semantics.build import Builder
 from detc.semantics.environment import Environment, remedy
@@ -52,7 +52,11 @@ class ModelBody(Body):
             kind = item.kind.id  # type: ignore[union-attr]
             fix = "`input NAME: u8[3, 224, 224]`" if kind == "input" else "`head KIND on OUTPUT { .. }`"
             self.context.refuse(
-                rules.INCOMPLETE, item.span, what=f"this `{kind}`", allowed="its other parts", remedy=f"write {fix}"
+                model_rules.INCOMPLETE,
+                item.span,
+                what=f"this `{kind}`",
+                allowed="its other parts",
+                remedy=f"write {fix}",
             )
         else:
             super().other(item)
@@ -60,7 +64,7 @@ class ModelBody(Body):
     def _input(self, item: tree.Typed) -> None:
         if self.input is not None:
             related = (Related(self.input.span, "the first"),)
-            self.context.refuse(rules.SECOND_INPUT, item.span, name=self.name, related=related)
+            self.context.refuse(model_rules.SECOND_INPUT, item.span, name=self.name, related=related)
             return
         self.input = item
         name = item.name.id
@@ -84,7 +88,7 @@ def declare_model(item: tree.Block, scope: Environment) -> list[tuple[tree.Requi
     label = item.label
     if not isinstance(label, tree.Name):
         context.refuse(
-            rules.INCOMPLETE, item.span, what="this model", allowed="a name",
+            model_rules.INCOMPLETE, item.span, what="this model", allowed="a name",
             remedy="write `model NAME extends detector { .. }`",
         )  # fmt: skip
         return []
@@ -125,7 +129,7 @@ def _base(item: tree.Block, scope: Environment) -> str:
     span = item.extends[0].span.to(item.extends[-1].span) if item.extends else item.kind.span
     hint = remedy(name, BASES) if name else "write `extends detector`"
     scope.context.refuse(
-        rules.UNKNOWN_BASE,
+        model_rules.UNKNOWN_BASE,
         span,
         name=name or "nothing",
         allowed=" or ".join(f"`{base}`" for base in BASES),
@@ -153,9 +157,9 @@ def _complete(item: tree.Block, name: str, body: ModelBody) -> None:
     if body.context.lossy:
         return
     if body.input is None:
-        body.context.refuse(rules.NO_INPUT, at, name=name)
+        body.context.refuse(model_rules.NO_INPUT, at, name=name)
     if not body.outputs:
-        body.context.refuse(rules.NO_OUTPUT, at, name=name)
+        body.context.refuse(model_rules.NO_OUTPUT, at, name=name)
 
 
 # ---- heads ----------------------------------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ def _head(block: tree.Block, body: ModelBody, model: str) -> Head | None:
             silent = True
         elif name not in body.outputs:
             context.refuse(
-                rules.NOT_AN_OUTPUT, expr.span, name=name, model=model, remedy=remedy(name, body.outputs),
+                model_rules.NOT_AN_OUTPUT, expr.span, name=name, model=model, remedy=remedy(name, body.outputs),
                 label="not an output",
             )  # fmt: skip
             silent = True

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import detc
 from detc.diagnostics import Source, Span
-from detc.semantics import limits, rules
+from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Context, Environment, remedy
 from detc.semantics.values import BROKEN, Namespace, Value
 from detc.syntax import tree
@@ -43,7 +43,11 @@ class Modules:
             scope.bind(name, value, alias.span if alias else item.span)
         elif value is not BROKEN:
             self.context.refuse(
-                rules.INCOMPLETE, item.span, what="this `use`", allowed="a name", remedy=f'write `use "{name}" as NAME`'
+                model_rules.INCOMPLETE,
+                item.span,
+                what="this `use`",
+                allowed="a name",
+                remedy=f'write `use "{name}" as NAME`',
             )
 
     # ---- where the file is ------------------------------------------------------------------------------------------

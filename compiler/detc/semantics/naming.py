@@ -12,7 +12,8 @@ from typing import Any
 
 from detc.ir.graph import Graph, Node, Scope
 from detc.semantics.build import Builder, Made, Place
-from detc.semantics.values import FUNCTIONS, Value, as_tensor, plain, tensors_in
+from detc.semantics.layers import FUNCTIONS
+from detc.semantics.values import Value, as_tensor, plain, tensors_in
 
 _RESERVED = """T_destination add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval
     extra_repr float forward get_buffer get_extra_state get_parameter get_submodule half ipu load_state_dict modules mtia

@@ -9,21 +9,9 @@ from detc.semantics.arithmetic import combine, equal, wrong_operands
 from detc.semantics.calls import call, named_op
 from detc.semantics.environment import Context, Environment, unknown_name
 from detc.semantics.evaluate import ANY_WORD, NO_WORDS, Words, evaluate
+from detc.semantics.layers import FUNCTIONS, Composition, Repeat, Shared
 from detc.semantics.loops import condition
-from detc.semantics.values import (
-    BROKEN,
-    FUNCTIONS,
-    Composition,
-    Quantity,
-    Repeat,
-    Shared,
-    Symbol,
-    Value,
-    as_tensor,
-    describe,
-    is_broken,
-    is_tensor_like,
-)
+from detc.semantics.values import BROKEN, Quantity, Symbol, Value, as_tensor, describe, is_broken, is_tensor_like
 from detc.syntax import tree
 
 OPERATOR_OPS = {"+": "add", "*": "mul"}
@@ -77,6 +65,8 @@ def _stage(expr: tree.Expr, scope: Environment) -> Value:
     value = evaluate(expr, scope)
     if value is BROKEN or isinstance(value, FUNCTIONS):
         return value
+    if isinstance(value, Symbol):
+        return unknown_layer(value, expr, scope)
     return scope.context.refuse(rules.NOT_APPLICABLE, expr.span, actual=describe(value), remedy="")
 
 
@@ -116,12 +106,19 @@ def _pipe(left: Value, node: tree.Binary, scope: Environment) -> Value:
     if function is BROKEN or is_broken(left):
         return BROKEN
     context = scope.context
+    if isinstance(function, Symbol):
+        return unknown_layer(function, right, scope)
     if not isinstance(function, FUNCTIONS):
         hint = "join two tensors by `a + b` or `concat(a, b)`" if is_tensor_like(function) else ""
         return context.refuse(rules.NOT_APPLICABLE, right.span, actual=describe(function), remedy=hint)
     if not is_tensor_like(left):
         return not_a_tensor(left, node.left, function.name, context)
     return apply(function, [left], right.span, scope)
+
+
+def unknown_layer(word: Symbol, use: tree.Expr, scope: Environment) -> Value:
+    """A parameter was given a word that names no op: `--set act=silo`."""
+    return unknown_name(word.name, word.span or use.span, scope)
 
 
 def not_a_tensor(value: Value, node: tree.Expr, function: str, context: Context) -> Value:

@@ -176,3 +176,23 @@ def test_five_thousand_layers_take_less_than_a_second(tmp_path: Path) -> None:
     spent = time.process_time() - before
     assert len(program.models["m"].graph) == 5000
     assert spent < 1.5, f"{spent:.2f} s"
+
+
+def test_blocks_that_nothing_applies_are_looked_at_too(tmp_path: Path) -> None:
+    head = """
+    block spare(x, c, act = reul) {
+      let wide = [f |> conv(c) for f in [x, y]]
+      output y = if act == silu then wide[0] else x |> conv(c, pad = same) |> conv(round(0.5, ties = up)) |> unheard
+    }
+    """
+    found = lines(run(tmp_path, model("output y = frame", head)))
+    assert [line.split(" | ")[0] for line in found] == [
+        "SEM101 1:25 nothing here is called `reul`",
+        "SEM101 3:106 nothing here is called `unheard`",
+    ]
+
+
+def test_a_word_that_names_no_op_is_told_where_it_was_given(tmp_path: Path) -> None:
+    program = run(tmp_path, model("output y = frame |> act", "param act = silu"), {"act": "relo"})
+    assert lines(program) == ["SEM101 1:5 nothing here is called `relo` | did you mean `relu`?"]
+    assert program.findings[0].span is not None and program.findings[0].span.file == "--set act"
