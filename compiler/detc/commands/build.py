@@ -36,17 +36,15 @@ def build(args: argparse.Namespace) -> tuple[int, Path | None]:
     from detc.report.text import report_text
 
     terminal = standard_output()
-    with busy("building"):
-        compilation = load(args)
-        failed = has_errors(compilation.findings, args.strict) or compilation.model is None
-        if not failed:
-            from detc.codegen.folder import summary, write
-
-            project = project_of(compilation, args.build)
-            outcome = write(project.folder, project.files, project.facts, args.force)
-    if failed:
+    compilation = load(args)
+    if has_errors(compilation.findings, args.strict) or compilation.model is None:
         deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet), None)
         return MISTAKE, None
+    with busy("building"):
+        from detc.codegen.folder import summary, write
+
+        project = project_of(compilation, args.build)
+        outcome = write(project.folder, project.files, project.facts, args.force)
     if outcome.findings:
         deliver(render(outcome.findings, compilation.program.sources, terminal.color), None)
     if has_errors(outcome.findings, args.strict):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 from detc.commands.options import read_sets
+from detc.commands.waiting import busy
 from detc.compilation import Compilation, compile_spec
 from detc.diagnostics import Finding, Rule
 from detc.library import find_spec
@@ -28,7 +29,8 @@ def load(args: argparse.Namespace) -> Compilation:
     spec = find_spec(args.spec)
     if isinstance(spec, Finding):
         return _refused(args.spec, spec)
-    return compile_spec(spec, args.target, sets)
+    with busy(f"reading {spec}"):
+        return compile_spec(spec, args.target, sets)
 
 
 def _refused(spec: str, finding: Finding) -> Compilation:

@@ -16,9 +16,12 @@ BAR = 24
 
 
 def report_text(
-    compilation: Compilation, terminal: Terminal, *, tables: bool = True, quiet: bool = False, strict: bool = False
+    compilation: Compilation, terminal: Terminal, *, tables: bool = True, quiet: bool = False, full: bool = False
 ) -> str:
-    """The whole report; `quiet` leaves the verdict and the errors, `tables=False` leaves out layers and groups."""
+    """The whole report; `quiet` leaves the verdict and the errors, `tables=False` leaves out layers and groups.
+
+    `full` tells equal findings one by one.
+    """
     findings = [f for f in compilation.findings if not quiet or f.level == "error"]
     parts = [verdict(compilation, terminal)]
     if not quiet:
@@ -26,7 +29,7 @@ def report_text(
         if tables:
             parts += [group_table(compilation, terminal), layers(compilation, terminal)]
     if findings:
-        parts.append(render_findings(findings, compilation.program.sources, terminal.color).rstrip("\n"))
+        parts.append(render_findings(findings, compilation.program.sources, terminal.color, not full).rstrip("\n"))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

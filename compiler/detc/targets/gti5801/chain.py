@@ -10,10 +10,11 @@ from detc.diagnostics import Finding, Related, Rule
 from detc.diagnostics.finding import USED_HERE
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.activation import Relu
-from detc.ir.ops.combine import Add, Identity
+from detc.ir.ops.combine import Add
 from detc.ir.ops.conv import Conv
-from detc.ir.ops.norm import BatchNorm, Dropout
+from detc.ir.ops.norm import BatchNorm
 from detc.ir.ops.pool import MaxPool, SamplePool
+from detc.targets.bounds import holds, place
 from detc.targets.gti5801.facts import Facts
 
 UNSUPPORTED = Rule(
@@ -174,31 +175,35 @@ class _Reader:
         self.maps: dict[str, int] = {}
         self.sums: dict[str, Sublayer] = {}
         self.latest = -1
+        self.reads: dict[int, int] = {}
 
     def read(self) -> Chain:
         inputs = self.graph.inputs
-        if len(inputs) != 1:
-            self.find(ONE_INPUT, inputs[1] if inputs else None, actual=len(inputs))
+        if not holds(self.facts["limit.inputs"], len(inputs)):
+            self.find(ONE_INPUT, inputs[-1] if inputs else None, "limit.inputs", actual=len(inputs))
         for node in self.graph:
             if node.name not in self.host:
                 self.visit(node)
         self.close_output()
         return self.chain
 
-    def find(self, rule: Rule, node: Node | None, help: str | None = None, **facts: Any) -> None:
+    def find(self, rule: Rule, node: Node | None, limit: str, help: str | None = None, **facts: Any) -> None:
         span, via = (node.span, used_at(node)) if node else (None, ())
-        self.chain.findings.append(rule(span, related=via, help=help, name=node.name if node else "", **facts))
+        related = (place(self.facts[limit]), *via)
+        self.chain.findings.append(rule(span, related=related, help=help, name=node.name if node else "", **facts))
 
     def visit(self, node: Node) -> None:
         for source in node.inputs:
             if source in self.host:
-                self.find(HOST_FIRST, node, source=source)
+                self.find(HOST_FIRST, node, "limit.inputs", source=source)
                 self.maps.setdefault(source, self.latest)
         op = node.op
         if op.name == "input":
             if self.chain.input is None:
                 self.chain.input = node
             self.store(node)
+        elif not holds(self.facts["limit.ops"], op.name):
+            self.unsupported(node)
         elif isinstance(op, Conv):
             self.conv(node, op)
         elif isinstance(op, Add):
@@ -207,10 +212,8 @@ class _Reader:
             self.relu(node, node.inputs[0], node.name, op.cap)
         elif isinstance(op, MaxPool | SamplePool):
             self.pool(node)
-        elif isinstance(op, Identity | Dropout):
-            self.alias(node, node.inputs[0])
         else:
-            self.unsupported(node)
+            self.alias(node, node.inputs[0])
 
     def store(self, node: Node) -> None:
         self.latest += 1
@@ -229,7 +232,7 @@ class _Reader:
         """The number of the map `source`; a sum is closed first, since it lacks its ReLU."""
         if source in self.sums:
             layer = self.sums[source]
-            self.find(NO_RELU, layer.conv, cap=self.facts.number("type.activation.cap"))
+            self.find(NO_RELU, layer.conv, "limit.activations", cap=self.facts.number("type.activation.cap"))
             self.close(layer, self.graph[source])
         return self.maps.get(source, self.latest)
 
@@ -239,10 +242,16 @@ class _Reader:
             self.maps[name] = self.latest + 1
         self.store(node)
 
-    def conv(self, node: Node, op: Conv) -> None:
+    def read_map(self, node: Node) -> int:
+        """The number of the map that a conv or pool reads; a finding where it is not the last one, or read already."""
         source = self.map_of(node.inputs[0])
-        if source != self.latest:
-            self.find(BRANCH, node)
+        self.reads[source] = self.reads.get(source, 0) + 1
+        if source != self.latest or not holds(self.facts["limit.readers"], self.reads[source]):
+            self.find(BRANCH, node, "limit.readers")
+        return source
+
+    def conv(self, node: Node, op: Conv) -> None:
+        source = self.read_map(node)
         x = self.graph[node.inputs[0]].type
         layer = Sublayer(
             conv=node,
@@ -258,10 +267,12 @@ class _Reader:
         self.sums[node.name] = layer
         if op.activation is not None:
             name, *values = op.activation
-            if name == "relu":
+            if holds(self.facts["limit.activations"], name):
                 self.relu(node, node.name, node.absorbed[-1] if node.absorbed else node.name, *values[:1])
             else:
-                self.find(NOT_RELU, node, actual=name, allowed=self.facts.number("type.activation.cap"))
+                self.find(
+                    NOT_RELU, node, "limit.activations", actual=name, allowed=self.facts.number("type.activation.cap")
+                )
                 self.close(layer, node)
 
     def relu(self, node: Node, source: str, relu: str, cap: float | None = None) -> None:
@@ -274,14 +285,13 @@ class _Reader:
         self.close(layer, node)
 
     def pool(self, node: Node) -> None:
-        source = self.map_of(node.inputs[0])
-        layers = self.chain.layers
-        if source != self.latest:
-            self.find(BRANCH, node)
-        elif not layers:
-            self.find(POOL_PLACE, node, reason="stands before the first conv")
-        elif layers[-1].pool is not None:
-            self.find(POOL_PLACE, node, reason=f"follows the pool `{layers[-1].pool.name}`")
+        self.read_map(node)
+        layers, limit = self.chain.layers, "limit.pools_per_layer"
+        if not layers:
+            self.find(POOL_PLACE, node, limit, reason="stands before the first conv")
+        elif not holds(self.facts[limit], 1 if layers[-1].pool is None else 2):
+            before = layers[-1].pool or layers[-1].conv
+            self.find(POOL_PLACE, node, limit, reason=f"follows `{before.name}`")
         else:
             layers[-1].pool = node
         self.store(node)
@@ -299,20 +309,24 @@ class _Reader:
             shortcut = next(i for i in node.inputs if i not in self.sums)
             if layer is not layers[-1] or layer.skip:
                 reason = "adds more than one shortcut to one conv"
-            elif len(layers) < 2 or self.maps.get(shortcut, -1) != layers[-2].source:
-                reason = f"adds `{shortcut}`, which is not the input of the conv before"
+            elif not holds(self.facts["op.residual.convs"], self.convs_since(shortcut)) or len(layers) < 2:
+                reason = f"skips {self.convs_since(shortcut)} convolutions, from `{shortcut}` on"
             else:
                 layer.skip, layer.skip_node = True, node
         if reason:
-            self.find(RESIDUAL, node, reason=reason)
+            self.find(RESIDUAL, node, "op.residual.convs", reason=reason)
         if sums:
             self.sums[node.name] = layers[-1]
         else:
             self.store(node)
 
+    def convs_since(self, name: str) -> int:
+        """How many convs stand between a map and here."""
+        return sum(layer.source >= self.maps.get(name, -1) for layer in self.chain.layers)
+
     def unsupported(self, node: Node) -> None:
         help = _INSTEAD.get(node.op.name)
-        self.find(UNSUPPORTED, node, help=help, actual=node.op.name)
+        self.find(UNSUPPORTED, node, "limit.ops", help=help, actual=node.op.name)
         for source in node.inputs:
             if not isinstance(node.op, BatchNorm):
                 self.sums.pop(source, None)
@@ -323,9 +337,12 @@ class _Reader:
         for layer in list(dict.fromkeys(map(id, self.sums.values()))):
             name = next(name for name, open_layer in reversed(self.sums.items()) if id(open_layer) == layer)
             self.map_of(name)
-        for name in dict.fromkeys(self.leaving()):
+        leaving = list(dict.fromkeys(self.leaving()))
+        for name in leaving:
             if self.maps.get(name) != self.latest:
-                self.find(ONE_OUTPUT, self.graph[name])
+                self.find(ONE_OUTPUT, self.graph[name], "limit.outputs")
+        if not holds(self.facts["limit.outputs"], len(leaving)) and len(leaving) < 2 and self.chain.output:
+            self.find(ONE_OUTPUT, self.chain.output, "limit.outputs")
 
     def leaving(self) -> Iterator[str]:
         for name in self.graph.output_nodes:

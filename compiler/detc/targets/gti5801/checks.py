@@ -194,12 +194,9 @@ def check_bias(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
 def check_scheme(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["type.weight.scheme"]
     if layer.op.weights is None:
-        yield UNMARKED(
-            layer.conv.at("weights"),
-            related=at(facts["type.weight.unmarked"], layer),
-            name=layer.name,
-            actual=layer.bits,
-        )
+        unmarked = facts["type.weight.unmarked"]
+        related = (Related(unmarked.span, unmarked.source), *used_at(layer.conv))
+        yield UNMARKED(layer.conv.at("weights"), related=related, name=layer.name, actual=layer.bits)
     elif not holds(fact, layer.op.weights[0]):
         actual = layer.op.weights[0]
         yield SCHEME(

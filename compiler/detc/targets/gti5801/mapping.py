@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from detc.targets.bounds import holds
 from detc.targets.gti5801.chain import Sublayer
 from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.memory import ceil_to, map_bytes
@@ -126,13 +127,11 @@ class Mapper:
         ]
         starts = [index - major.first for index in span if layers[index].skip]
         found += [Breach("shortcut crosses", major.first)] if 0 in starts else []
-        found += [
-            Breach("shortcut parity", index)
-            for index in span
-            if layers[index].skip and (index - major.first - starts[0]) % 2
-        ]
+        if len({start % 2 for start in starts}) > self.facts.number("op.residual.parities"):
+            other = [index for index in span if layers[index].skip and (index - major.first - starts[0]) % 2]
+            found.append(Breach("shortcut parity", other[0] if other else major.first + starts[0]))
         last = layers[major.stop - 1]
-        if last.skip and last.pool is not None and major.count > 1:
+        if last.skip and last.pool is not None and not holds(self.facts["op.residual.before_pool"], True):
             found.append(Breach("shortcut pooled", major.stop - 1))
         if 1 in starts and major.input_channels != major.width:
             found.append(Breach("shortcut width", major.first + 1))

@@ -82,7 +82,7 @@ def check_net(chain: Chain, model: Model, facts: Facts) -> Iterator[Finding]:
             seen.add(layer.size)
             yield from check_size(chain, layer, facts)
     yield from check_output_size(chain, facts)
-    yield from check_pool_kinds(chain)
+    yield from check_pool_kinds(chain, facts)
     yield from check_head(chain, model, facts)
 
 
@@ -140,13 +140,17 @@ def check_output_size(chain: Chain, facts: Facts) -> Iterator[Finding]:
         )
 
 
-def check_pool_kinds(chain: Chain) -> Iterator[Finding]:
+def check_pool_kinds(chain: Chain, facts: Facts) -> Iterator[Finding]:
     pools = [layer.pool for layer in chain.layers if layer.pool is not None]
     other = next((p for p in pools if p.op.name != pools[0].op.name), None)
-    if other is not None:
+    fact = facts["limit.pool_kinds"]
+    kinds = {pool.op.name for pool in pools}
+    if pools and other is None and not holds(fact, len(kinds)):
+        other = pools[-1]
+    if other is not None and not holds(fact, len(kinds)):
         yield POOL_MIX(
             other.span,
-            related=(Related(pools[0].span, "the first pool"),) if pools[0].span else (),
+            related=(place(fact), *([Related(pools[0].span, "the first pool")] if pools[0].span else [])),
             name=other.name,
             actual=other.op.name,
             other=pools[0].name,

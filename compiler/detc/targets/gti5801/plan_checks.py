@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detc.diagnostics import Finding, Related, Rule
-from detc.targets.bounds import allowed, place
+from detc.targets.bounds import allowed, holds, place
 from detc.targets.gti5801.chain import Sublayer, used_at
 from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.mapping import Breach, Major, Mapper
@@ -157,6 +157,8 @@ def check_majors(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
         causes[cause] = causes.get(cause, 0) + 1
     parts = ", ".join(f"{count} {cause}" for cause, count in causes.items())
     remedy = f"it is cut {parts}: save {len(majors) - most} of these cuts"
+    if len(layers) > most * mapper.longest:
+        remedy = f"it has {len(layers)} convolutions; {most} major layers hold at most {most * mapper.longest}"
     if "at a change of coefficient width or kind" in causes:
         remedy += "; giving neighbours the same `weights` is the cheapest"
     first = layers[majors[most].first]
@@ -188,21 +190,26 @@ def breach_finding(breach: Breach, major: Major, mapper: Mapper) -> Finding:
         )
     span = (layer.skip_node or layer.conv).span
     if breach.rule == "shortcut parity":
-        return PARITY(span, related=used, name=layer.name)
+        related = (place(facts["op.residual.parities"]), *used)
+        return PARITY(span, related=related, name=layer.name)
     if breach.rule == "shortcut pooled":
-        return POOLED_SHORTCUT(span, related=used, name=layer.name, pool=layer.pool.name if layer.pool else "")
+        related = (place(facts["op.residual.before_pool"]), *used)
+        return POOLED_SHORTCUT(span, related=related, name=layer.name, pool=layer.pool.name if layer.pool else "")
     if breach.rule == "shortcut crosses":
         reason = mapper.cut_reason(breach.layer) or f"a major layer holds {allowed(facts['limit.sublayers'])} sublayers"
-        related = (place(facts["limit.sublayers"]), *used) if not mapper.cut_reason(breach.layer) else used
+        fact = facts["op.residual.convs" if mapper.cut_reason(breach.layer) else "limit.sublayers"]
+        related = (place(fact), *used)
         return CROSSING(span, related=related, name=layer.name, reason=reason)
     if breach.rule == "shortcut width":
-        return SHORTCUT_WIDTH(span, related=used, name=layer.name, actual=major.input_channels, allowed=major.width)
+        related = (place(facts["op.residual.convs"]), *used)
+        return SHORTCUT_WIDTH(span, related=related, name=layer.name, actual=major.input_channels, allowed=major.width)
     if breach.rule == "lone depthwise":
         fact = facts["op.depthwise.sublayers"]
         return LONE_DEPTHWISE(layer.conv.span, related=(place(fact), *used), name=layer.name, allowed=allowed(fact))
     if breach.rule == "depthwise width":
+        related = (place(facts["op.depthwise.sublayers"]), *used)
         return DEPTHWISE_WIDTH(
-            layer.conv.span, related=used, name=layer.name, actual=major.input_channels, allowed=major.width
+            layer.conv.span, related=related, name=layer.name, actual=major.input_channels, allowed=major.width
         )
     fact = facts["type.wide_activation.sublayers"]
     return WIDE(
@@ -245,10 +252,12 @@ def check_wide(mapper: Mapper) -> Iterator[Finding]:
 
 
 def check_depth_shortcuts(mapper: Mapper) -> Iterator[Finding]:
+    fact = mapper.facts["op.residual.kinds"]
     for layer in mapper.layers:
-        if layer.skip and layer.kind != "conv3x3":
+        if layer.skip and not holds(fact, layer.kind):
             span = (layer.skip_node or layer.conv).span
-            yield DEPTH_SHORTCUT(span, related=used_at(layer.conv), name=layer.name, actual=layer.kind)
+            related = (place(fact), *used_at(layer.conv))
+            yield DEPTH_SHORTCUT(span, related=related, name=layer.name, actual=layer.kind)
 
 
 def check_placement(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
