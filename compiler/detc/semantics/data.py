@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Related, Rule, Span
 from detc.semantics.program import Data, Setting
-from detc.semantics.reading import Entries, Reader, did_you_mean
+from detc.semantics.reading import Entries, Reader, did_you_mean, label_of
 from detc.semantics.schema.data import FORMATS, SPLITS
 from detc.semantics.schema.rules import DATA
 from detc.syntax import tree
@@ -106,7 +106,7 @@ def read_data(item: tree.Named | tree.Block, at: Reader) -> tuple[Data, tuple[Se
         name = item.name.id
         called = _call(item.value, name, at)
     else:
-        name = _label(item)
+        name = label_of(item)
         called = _block(item, name, at)
     if called is None:
         return None
@@ -186,12 +186,6 @@ def _block(block: tree.Block, name: str, at: Reader) -> tuple[str, list[tree.Any
 
 def _is_format(item: tree.Assign) -> bool:
     return len(item.path) == 1 and item.path[0].id == "format"
-
-
-def _label(block: tree.Block) -> str:
-    if block.label is None:
-        return ""
-    return block.label.id if isinstance(block.label, tree.Name) else block.label.value
 
 
 def _check_classes(name: str, format: str, entries: Entries, span: Span, at: Reader) -> None:

@@ -9,7 +9,7 @@ from detc.diagnostics import Related, Rule, Span
 from detc.semantics import targets
 from detc.semantics.gates import read_gate
 from detc.semantics.program import Deploy, Gate, Program, Setting
-from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.deploy import DEPLOY
 from detc.semantics.schema.kind import dotted
 from detc.semantics.schema.rules import DEPLOY as RULES_OF_KEYS
@@ -105,7 +105,7 @@ def _deploy(
     """The deploy block (None if its model has a mistake) with the line of its target; None if that is unknown."""
     program = scope.context.program
     label = block.label
-    name = "" if label is None else label.id if isinstance(label, tree.Name) else label.value
+    name = label_of(block)
     at.what = f"deploy `{name}`"
     head = block.kind.span.to(label.span) if label else block.kind.span
     if not name:

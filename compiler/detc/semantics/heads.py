@@ -8,7 +8,7 @@ from typing import Any
 from detc.diagnostics import Finding, Related, Rule, Span
 from detc.ir.types import TensorType
 from detc.semantics.program import Head
-from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.head import HEADS
 from detc.semantics.schema.kind import MISSING
 from detc.syntax import tree
@@ -77,7 +77,7 @@ def read_head(
     `tensors` are the model's other tensors by name (for `grid = features`); `related` where each output's last layer stands.
     """
     label = block.label
-    kind = label.id if isinstance(label, tree.Name) else label.value if label else ""
+    kind = label_of(block)
     known = HEADS.get(kind)
     if known is None:
         at.report(UNKNOWN_KIND((label or block.kind).span, actual=kind, remedy=did_you_mean(kind, tuple(HEADS))))

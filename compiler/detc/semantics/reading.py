@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from detc.diagnostics import Finding, Related, Rule, Source, Span
+from detc.diagnostics import Finding, Related, Source, Span
 from detc.diagnostics.did_you_mean import closest
-from detc.semantics.overrides import Override, Overrides
+from detc.semantics.overrides import Overrides
 from detc.semantics.program import Setting
 from detc.semantics.schema.key import REQUIRED, Schema
 from detc.semantics.schema.kind import MISSING
@@ -292,6 +292,12 @@ def source_text(source: Source, span: Span) -> str:
     return " ".join(" ".join(lines).split())
 
 
+def label_of(block: tree.Block) -> str:
+    """The name of a block, empty if it has none."""
+    label = block.label
+    return "" if label is None else label.id if isinstance(label, tree.Name) else label.value
+
+
 def _groups(schema: Schema, prefix: str, block: tree.Block) -> bool:
     front = f"{prefix}{block.kind.id}."
     return any(name.startswith(front) for name in schema.names)
@@ -319,6 +325,3 @@ def _item_name(item: tree.AnyItem) -> str:
 def _tidy(value: float) -> float:
     """0.8 rather than 0.8000000000000000444 of a subtraction."""
     return float(f"{value:.12g}")
-
-
-__all__ = ["MISSING", "Entries", "Override", "Reader", "Rule", "did_you_mean", "plain_value", "source_text"]

@@ -9,7 +9,7 @@ from detc.diagnostics import Related
 from detc.semantics.conditions import stages_in
 from detc.semantics.gates import judge, read_gate
 from detc.semantics.program import Model, Program, Setting, Stage
-from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.head import HEADS
 from detc.semantics.schema.key import Key
 from detc.semantics.schema.kind import MISSING, Choice, dotted
@@ -101,12 +101,6 @@ def _is_stage_or_gate(item: tree.AnyItem) -> bool:
 
 def _is_gate(item: tree.AnyItem) -> bool:
     return isinstance(item, tree.Require)
-
-
-def label_of(block: tree.Block) -> str:
-    """The name of a block, empty if it has none."""
-    label = block.label
-    return "" if label is None else label.id if isinstance(label, tree.Name) else label.value
 
 
 # ---- resolving ------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ from detc.semantics.facts import Body
 from detc.semantics.overrides import Overrides
 from detc.semantics.params import read_param
 from detc.semantics.program import Section, Setting, Target
-from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.rules import TARGET
 from detc.semantics.values import BROKEN, Symbol, Value
 from detc.syntax import tree
@@ -88,7 +88,7 @@ def declare(item: tree.Block, scope: Environment) -> Symbol | None:
     """A `target` block of the spec or of a file it uses: registered; `resolve_declared` reads them once all are known."""
     context = scope.context
     at = Reader(scope, TARGET, context.sources, context.findings)
-    name = _label(item)
+    name = label_of(item)
     if not name:
         at.report(TARGET.missing_key(item.kind.span, what="a target", key="name", fix="target NAME { .. }"))
         return None
@@ -152,8 +152,9 @@ def _lineage(name: str, context: Context, span: Span | None) -> tuple[str, ...] 
         if len(line) > _PARENTS:
             context.refuse(TOO_LONG, span, actual=name, allowed=_PARENTS)
             return None
-        found = find(wanted, context)
-        if found is None and not (short in BASES and line):
+        base = bool(line) and short in BASES and short not in library(context).blocks
+        found = None if base else find(wanted, context)
+        if found is None and not base:
             context.refuse(UNKNOWN, place, actual=wanted, remedy=did_you_mean(wanted, names(context)))
             return None
         line.append(short)
@@ -173,7 +174,7 @@ def _build(lineage: tuple[str, ...], context: Context, chosen: bool) -> Target:
     for block, scope in line:
         inner = scope.with_names(values)
         _bind_lets(block, inner)
-        at = Reader(inner, TARGET, context.sources, context.findings, what=f"target `{_label(block)}`")
+        at = Reader(inner, TARGET, context.sources, context.findings, what=f"target `{label_of(block)}`")
         body.read(block, at)
     return Target(lineage[0], lineage, body.root, last.span, last.doc, params, body.gates)
 
@@ -286,7 +287,7 @@ def _load(path: Path, shown: str, context: Context) -> None:
     hoist(others, scope)
     Walk(scope).items([item for item in others if isinstance(item, (tree.Use, tree.Named, tree.Typed))])
     for target in targets:
-        name = _label(target)
+        name = label_of(target)
         if name and name not in known.blocks:
             known.blocks[name] = (target, scope)
 
@@ -295,8 +296,3 @@ def names(context: Context) -> tuple[str, ...]:
     """Every target that could be chosen here: for remedies and lists."""
     found = {path.parent.name for path in BUILTIN.glob("*/target.det")}
     return tuple(sorted({*found, *library(context).blocks}))
-
-
-def _label(block: tree.Block) -> str:
-    label = block.label
-    return "" if label is None else label.id if isinstance(label, tree.Name) else label.value

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from detc.semantics.schema.key import REQUIRED, Schema
+from detc.semantics.schema.key import Schema
 from detc.syntax import tree
 
 if TYPE_CHECKING:
@@ -312,7 +312,3 @@ def dotted(expr: tree.Expr) -> str | None:
         front = dotted(expr.object)
         return None if front is None else f"{front}.{expr.name.id}"
     return None
-
-
-def is_required(default: Any) -> bool:
-    return default is REQUIRED
