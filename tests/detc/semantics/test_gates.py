@@ -116,21 +116,24 @@ def test_each_mistake_is_one_finding_at_its_place(tmp_path: Path, condition: str
     assert under(program, finding) == place
 
 
+VALUES = st.one_of(st.integers(-9, 9), st.booleans(), st.none(), st.text(max_size=2))
+OPERATORS = st.sampled_from(["+", "-", "*", "/", "//", "<", "<=", "==", "!=", ">", ">=", "and", "or"])
 CONDITIONS = st.recursive(
     st.one_of(
-        st.builds(lambda v: {"value": v, "unit": None}, st.one_of(st.integers(-9, 9), st.booleans(), st.none(), st.text(max_size=2))),
+        st.builds(lambda v: {"value": v, "unit": None}, VALUES),
         st.sampled_from([{"name": "params"}, {"name": "latency"}, {"name": "map50"}]),
     ),
     lambda inner: st.one_of(
+        st.builds(lambda op, a, b: {"op": op, "left": a, "right": b}, OPERATORS, inner, inner),
+        st.builds(lambda op, a: {"op": op, "operand": a}, st.sampled_from(["not", "neg"]), inner),
         st.builds(
-            lambda op, a, b: {"op": op, "left": a, "right": b},
-            st.sampled_from(["+", "-", "*", "/", "//", "<", "<=", "==", "!=", ">", ">=", "and", "or"]), inner, inner,
+            lambda f, a: {"call": f, "args": a, "kwargs": {}},
+            st.sampled_from(["min", "max", "abs"]),
+            st.lists(inner, max_size=3),
         ),
-        st.builds(lambda a: {"op": "not", "operand": a}, inner),
-        st.builds(lambda f, a: {"call": f, "args": a, "kwargs": {}}, st.sampled_from(["min", "max", "abs"]), st.lists(inner, max_size=3)),
     ),
     max_leaves=12,
-)  # fmt: skip
+)
 
 
 @settings(max_examples=50)

@@ -159,7 +159,10 @@ def test_a_target_name_never_leaves_the_folders(tmp_path: Path, name: str) -> No
     assert codes(program) == (["TGT120"] if name else [])
 
 
-DEPLOYS = f"{MODEL}{BOARD}{DATA}deploy one on chip {{ model = tiny }}\ndeploy two on board {{ model = tiny  require params <= 3 }}\n"
+DEPLOYS = f"""{MODEL}{BOARD}{DATA}
+deploy one on chip  {{ model = tiny }}
+deploy two on board {{ model = tiny  require params <= 3 }}
+"""
 
 
 @pytest.mark.parametrize(
@@ -202,3 +205,32 @@ def test_mistakes_of_deploy_blocks(tmp_path: Path, text: str, code: str, place: 
     program = program_of(tmp_path, MODEL + BOARD + text + "\n")
     assert codes(program) == [code]
     assert under(program, errors(program)[0]).startswith(place)
+
+
+def test_a_package_may_bring_a_target(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Found by its entry point, read as text: the package's backend is not imported for it."""
+    package, info = tmp_path / "site" / "otherchip", tmp_path / "site" / "otherchip-1.0.dist-info"
+    package.mkdir(parents=True)
+    info.mkdir()
+    (package / "__init__.py").write_text("")
+    (package / "backend.py").write_text("raise SystemExit('imported')\n")
+    (package / "target.det").write_text("target otherchip extends accelerator { limit majors <= 3 }\n")
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: otherchip\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[detc.targets]\notherchip = otherchip.backend\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    program = program_of(tmp_path, MODEL, target="otherchip")
+    assert not errors(program)
+    assert program.target is not None and program.target.lineage == ("otherchip", "accelerator")
+    majors = program.target.limit("majors")
+    assert majors is not None and majors.span.file == "otherchip/target.det"
+
+
+def test_a_known_target_asks_no_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.metadata
+
+    def refuse(**_: object) -> None:
+        raise AssertionError("entry points were read")
+
+    monkeypatch.setattr(importlib.metadata, "entry_points", refuse)
+    assert not errors(program_of(tmp_path, MODEL + BOARD, target="board"))
+    assert not errors(program_of(tmp_path, MODEL, target="gti5801"))
