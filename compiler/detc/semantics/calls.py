@@ -41,7 +41,8 @@ def call(expr: tree.Call, scope: Environment, words: Words, piped: Sequence[Give
     if isinstance(function, FUNCTIONS):
         return _call_layer(function, expr, scope, piped)
     for part in (*expr.args, *(kwarg.value for kwarg in expr.kwargs)):
-        evaluate(part, scope, ARGUMENT_WORDS)
+        # A bare name may be a word that the unknown function takes.
+        evaluate(part, scope, ANY_WORD if isinstance(part, tree.Name) else ARGUMENT_WORDS)
     if function is BROKEN:
         return BROKEN
     actual = f"the model `{function.name}`" if isinstance(function, Model) else describe(function)

@@ -18,6 +18,7 @@ from detc.semantics.stage_rules import (
     NO_LABELS,
     NO_PART,
     OTHER_MODEL,
+    WITHOUT_DATA,
 )
 
 
@@ -56,7 +57,10 @@ def check_data(draft: Draft, at: Reader, program: Program) -> None:
             draft.entries["data"] = Setting("data", name, "default")
         else:
             fix = f"data = {next(iter(program.data), 'NAME')}"
-            at.report(TRAIN.missing_key(draft.span, what=f"stage `{draft.name}`", key="data", fix=fix))
+            if program.data:
+                at.report(TRAIN.missing_key(draft.span, what=f"stage `{draft.name}`", key="data", fix=fix))
+            else:
+                at.report(WITHOUT_DATA(draft.span, name=draft.name))
             draft.good = False
             return
     data = program.data.get(name)

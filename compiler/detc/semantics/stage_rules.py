@@ -135,8 +135,16 @@ NO_LABELS = Rule(
     Pictures without labels serve calibration only.""",
     help="name labelled data, such as data.voc or data.coco",
 )
+WITHOUT_DATA = Rule(
+    "TRN126",
+    "warning",
+    """stage `{name}` has no data, and the spec declares none: it can be checked, not trained
+
+    A spec that only describes its models and stages is complete for `detc check`; training needs something to learn from.""",
+    help='declare `data NAME = data.voc(root = path(".."))` and give the train block `data = NAME`',
+)
 
 RULES = (
     NO_MODEL, NO_DATA, UNKNOWN_STAGE, NO_CHECKPOINT, CYCLE, DOUBLED_STAGE, OTHER_MODEL, NO_PART, CALIBRATION, NOT_MEASURED,
-    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS,
+    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS, WITHOUT_DATA,
 )  # fmt: skip
