@@ -45,7 +45,7 @@ def spec(rng: Random) -> str:
         "model net extends detector {",
         f"  input frame: u8[3, {side}, {side}] = camera(order = {rng.choice(['bgr', 'rgb'])})",
     ]
-    source = "frame"
+    source, boxes = "frame", rng.randint(1, 3)
     for number in range(1, rng.randint(2, 6)):
         channels = rng.choice([16, 32, 64, 128])
         stage = rng.choice(
@@ -57,8 +57,8 @@ def spec(rng: Random) -> str:
             lines.append(f"  let q{number} = if {name}.channels == {channels} then {name} else {source}")
         source = name
     lines += [
-        f"  output grid = {source} |> layer({rng.randint(1, 3)} * 5 + classes, bits = 8 bits)",
-        "  head gnetdet on grid { boxes = 2  classes = classes }",
+        f"  output grid = {source} |> layer({boxes} * 5 + classes, bits = 8 bits)",
+        f"  head gnetdet on grid {{ boxes = {boxes}  classes = classes }}",
         "}",
     ]
     if rng.random() < 0.7:
