@@ -213,7 +213,7 @@ def summary(changes: Sequence[Change]) -> str:
     """`3 to create, 1 to update, 1 edited by you, 9 unchanged`"""
     words = {
         "create": "to create", "update": "to update", "delete": "to delete",
-        "edited": "edited by you (new version goes to .new)", "kept": "edited by you", "unchanged": "unchanged",
+        "edited": "edited by you, new version to .new", "kept": "edited by you, nothing new", "unchanged": "unchanged",
     }  # fmt: skip
     counts = [(sum(c.action == action for c in changes), word) for action, word in words.items()]
     return ", ".join(f"{count} {word}" for count, word in counts if count) or "nothing to write"

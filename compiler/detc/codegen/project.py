@@ -76,7 +76,7 @@ def _imports(modules: Mapping[str, tuple[str, str]]) -> tuple[str, str]:
     """Import lines for the classes, and what `main` is given: the class, or a mapping of classes by model."""
     taken: set[str] = set()
     lines, pairs = [], []
-    for name, (module, given) in sorted(modules.items(), key=lambda item: item[1][0]):
+    for name, (module, given) in modules.items():
         original = class_name(given)
         known = unique(original, taken)
         taken.add(known)

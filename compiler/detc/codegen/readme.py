@@ -100,7 +100,8 @@ def stage_row(stage: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     quantize = stage.get("quantize") or {}
     words = [word for word in ("weights", "activations", "folded") if quantize.get(word)]
     rate = f"{stage['optimizer']['lr']:g}"
-    return stage["id"], start, f"{stage['epochs']} epochs", rate, ", ".join(words) or "-"
+    length = f"{stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}"
+    return stage["id"], start, length, rate, ", ".join(words) or "-"
 
 
 def _overrides(overrides: Mapping[str, Any]) -> str:

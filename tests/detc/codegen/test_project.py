@@ -130,6 +130,34 @@ def test_class_names_never_become_code(tmp_path: Path) -> None:
     assert len(rows) == len(plain["README.md"].splitlines())
 
 
+def test_a_model_that_is_derived_from_another(tmp_path: Path) -> None:
+    """Both are trained, so both have a class; the built one is in model.py."""
+    spec = tiny(tmp_path)
+    head, tail = spec.read_text().split("train steps")
+    second = "model half = prune(tiny, channels = 1 / 2, keep = [grid])\n"
+    third = "train more on half { data = shapes  batch = 4  stage last { epochs = 1 } }\n"
+    spec.write_text(f"{head}{second}train steps{tail}{third}")
+    files, lock = project_of(spec)
+    assert {"model.py", "model_tiny.py"} <= set(files)
+    assert 'main({"half": Tiny, "tiny": Tiny2}, LOCK)' in files["train.py"]
+    assert "from model_tiny import Tiny as Tiny2" in files["train.py"]
+    assert lock["model"]["name"] == "half"
+
+
+def test_odd_file_names(tmp_path: Path) -> None:
+    """The spec's file name is read in many places and is code in none."""
+    plain = project_of(tiny(tmp_path))[0]
+    odd = tmp_path / 'x"""\nraise SystemExit(1)\n""" | `a` {name}\u202e.det'
+    odd.write_text(tiny(tmp_path).read_text())
+    files, _ = project_of(odd)
+    for name in files:
+        if name.endswith(".py"):
+            ours, theirs = ast.parse(files[name]), ast.parse(plain[name])
+            kinds = [[type(n).__name__ for n in ast.walk(tree)] for tree in (ours, theirs)]
+            assert kinds[0] == kinds[1], name
+        assert "\u202e" not in files[name]
+
+
 @pytest.mark.long
 def test_runs_with_detc_blocked(tmp_path: Path) -> None:
     """Training, evaluation and `--help` of every program, where `import detc` fails."""
