@@ -51,6 +51,7 @@ class Context:
     active: list[tree.Block] = field(default_factory=list)
     expanded: set[int] = field(default_factory=set)
     _seen: set[tuple[Any, ...]] = field(default_factory=set)
+    _lines: dict[str, list[str]] = field(default_factory=dict)
 
     @property
     def findings(self) -> list[Finding]:
@@ -90,10 +91,11 @@ class Context:
 
     def text(self, span: Span | None) -> str:
         """The text under a span, white space drawn together."""
-        source = self.sources.get(span.file) if span else None
-        if source is None or span is None:
+        if span is None or span.file not in self.sources:
             return ""
-        lines = source.text.split("\n")[span.line - 1 : span.end_line]
+        if span.file not in self._lines:
+            self._lines[span.file] = self.sources[span.file].text.split("\n")
+        lines = self._lines[span.file][span.line - 1 : span.end_line]
         if not lines:
             return ""
         lines[-1] = lines[-1][: span.end_column - 1]
