@@ -108,9 +108,9 @@ class Freeze(Part):
 
 class Optimizer(Part):
     name: Literal["sgd", "adamw", "adam"] = "sgd"
-    lr: float = Field(1e-3, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    weight_decay: float = Field(0.0, ge=0)
+    lr: float = Field(default=1e-3, ge=0)
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=0.0, ge=0)
     betas: tuple[float, float] = (0.9, 0.999)
     l2: Literal["loss", "optimizer"] = "optimizer"
 
@@ -122,8 +122,8 @@ class Schedule(Part):
     every: PositiveInt | None = None
     milestones: list[int] = []
     gamma: float = 0.1
-    floor: float = Field(0.0, ge=0, le=1)
-    warmup: int = Field(0, ge=0)
+    floor: float = Field(default=0.0, ge=0, le=1)
+    warmup: int = Field(default=0, ge=0)
     warmup_from: float = 1e-10
 
 
@@ -157,7 +157,7 @@ class Caps(Part):
     """`q` is the percentile of the conv outputs; with `choose`, the one of the list that validates best is taken."""
 
     name: str = "percentile"
-    q: float = Field(99.0, gt=0, le=100)
+    q: float = Field(default=99.0, gt=0, le=100)
     choose: list[float] | None = None
 
 
@@ -176,7 +176,8 @@ class Gate(Part):
     @field_validator("condition")
     @classmethod
     def _well_formed(cls, condition: dict[str, Any]) -> dict[str, Any]:
-        return _checked_condition(condition)
+        _check_condition(condition)
+        return condition
 
 
 class Stage(Part):
@@ -189,7 +190,7 @@ class Stage(Part):
     start: Start | None = None
     load: list[str] = []
     freeze: Freeze = Freeze()
-    epochs: int = Field(1, ge=0)
+    epochs: int = Field(default=1, ge=0)
     batch: PositiveInt = 16
     images: PositiveInt | None = None
     optimizer: Optimizer = Optimizer()
@@ -198,9 +199,9 @@ class Stage(Part):
     loss: dict[str, Any] = {}
     init: Init = Init()
     rescale: Rescale | None = None
-    ema: float | None = Field(None, gt=0, lt=1)
+    ema: float | None = Field(default=None, gt=0, lt=1)
     amp: Literal["bf16", "fp16"] | None = None
-    clip: float | None = Field(None, gt=0)
+    clip: float | None = Field(default=None, gt=0)
     channels_last: bool = True
     validate_every: PositiveInt = 1
     save_every: PositiveInt | None = None
@@ -242,10 +243,12 @@ class Lock(Part):
 
     def raw_stage(self, id: str) -> dict[str, Any]:
         """A deep copy of the stage as it stands in the file, with every default filled in."""
-        return self.stage_with_id(id).model_dump(mode="json", by_alias=True)
+        plain: dict[str, Any] = self.stage_with_id(id).model_dump(mode="json", by_alias=True)
+        return plain
 
     def raw_copy(self) -> dict[str, Any]:
-        return copy.deepcopy(self.raw)
+        raw: dict[str, Any] = copy.deepcopy(self.raw)
+        return raw
 
     def model_sha256(self, name: str) -> str:
         """Identity of a model: its nodes, input, outputs and the structure of its heads."""
@@ -253,8 +256,8 @@ class Lock(Part):
         return hashlib.sha256(json.dumps(_without_spans(model), sort_keys=True).encode()).hexdigest()
 
 
-def _checked_condition(expr: Any, depth: int = 0) -> Any:
-    """`expr`, if it is an EXPR. Raises ValueError, which pydantic puts beside the key."""
+def _check_condition(expr: Any, depth: int = 0) -> None:
+    """Raises ValueError, which pydantic puts beside the key, if `expr` is no EXPR."""
     if not isinstance(expr, dict) or depth > 50:
         raise ValueError("expected an expression" if depth <= 50 else "nested too deeply")
     match expr:
@@ -271,8 +274,7 @@ def _checked_condition(expr: Any, depth: int = 0) -> Any:
         case _:
             raise ValueError(f"no expression has the keys {', '.join(sorted(map(str, expr))) or 'of nothing'}")
     for part in parts:
-        _checked_condition(part, depth + 1)
-    return expr
+        _check_condition(part, depth + 1)
 
 
 def read_lock(path: Path) -> Lock:

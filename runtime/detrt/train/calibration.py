@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
 from torch import nn
 
+from detrt.errors import DetrtError
 from detrt.lock import Caps, Lock, Stage
+from detrt.train.context import Context
 from detrt.train.contracts import Backend
-from detrt.train.network import Network, Pictures
+from detrt.train.interrupts import Interrupted
+from detrt.train.network import Network, Pictures, quantise
+from detrt.train.outcome import Outcome
+from detrt.train.precision import exact_float32
+from detrt.train.progress import duration
+from detrt.train.training import first_model
 
 Score = Callable[[Network], float]
 """How well a network does on the validation split: its map50."""
@@ -18,13 +27,36 @@ Score = Callable[[Network], float]
 
 @dataclass(frozen=True, slots=True)
 class Calibration:
-    """`caps` by name of the relu node; `percentile` the one they were taken at; `scores` of all that were tried, by
-    percentile.
-    """
+    """`caps` by name of the relu node; `percentile` at which they were taken; `scores` of all tried, by percentile."""
 
     caps: dict[str, float]
     percentile: float
     scores: dict[float, float]
+
+
+def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
+    """Measures the caps of a stage. Raises DetrtError without a target, Interrupted if the run was asked to stop."""
+    if context.backend is None:
+        problem = f"stage `{stage.id}` calibrates activations, but the lock has no target"
+        raise DetrtError(problem, remedy="build with --target")
+    exact_float32(True)
+    begun = time.monotonic()
+    torch.manual_seed(stage.seed or 0)
+    pictures = context.pictures(stage)
+    network = quantise(first_model(context, stage), context.lock, stage, None, context.backend, True, pictures)
+    network.model.to(context.processes.device)
+
+    def score(trial: Network) -> float:
+        return context.validate(stage, trial, "val").metrics["map50"]
+
+    scored = score if context.task(stage).has_split("val") else None
+    found = calibrate(network, context.lock, stage, context.backend, pictures, scored, context.progress.note)
+    if context.interrupts.run:
+        raise Interrupted(context.interrupts.run)
+    took = duration(time.monotonic() - begun)
+    context.progress.note(f"{stage.name}: {len(found.caps)} caps at percentile {found.percentile:g}, {took}")
+    scores = {f"map50/percentile {percentile:g}": value for percentile, value in found.scores.items()}
+    return Outcome({"percentile": found.percentile, **scores}, "calibrated", stage.seed, caps=found.caps)
 
 
 def calibrate(
@@ -36,8 +68,8 @@ def calibrate(
     score: Score | None,
     say: Callable[[str], None],
 ) -> Calibration:
-    """Measures caps on `stage.images` pictures. With `choose`, the percentile whose quantised network scores best,
-    the first of equals.
+    """Measures caps on `stage.images` pictures. With `choose`, the percentile whose quantised network scores best, the
+    first of equals.
     """
     options = stage.calibrate.caps if stage.calibrate else Caps()
     percentiles = options.choose if options.choose and score is not None else [options.q]

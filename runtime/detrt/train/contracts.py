@@ -7,28 +7,15 @@ engine sees nothing else of them, so a test can train on a made-up task in a few
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from torch import Tensor, nn
 
+from detrt.data.loader import Batch
 from detrt.lock import Stage
 
 Reduce = Callable[[Tensor], Tensor]
 """Sums a small tensor over all processes of the run (the identity in a run of one)."""
-
-
-@dataclass(slots=True)
-class Batch:
-    """One process's share of a global batch.
-
-    `inputs` float32 [n, channels, height, width], already encoded; `targets` what the head makes of each picture's
-    boxes, stacked; `ids` of the pictures.
-    """
-
-    inputs: Tensor
-    targets: Tensor
-    ids: Sequence[str]
 
 
 class Loader(Protocol):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from detrt.errors import DetrtError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +52,23 @@ class Processes:
         dist.broadcast_object_list(box, src=0, device=self.device if self.device.type == "cuda" else None)
         return box[0]
 
+    def first_does(self, work: Callable[[], T]) -> T:
+        """What `work` gives in process 0, in every process: only its disk needs to have the run. A DetrtError is
+        raised in all.
+        """
+        if self.world == 1:
+            return work()
+        done: tuple[T | None, DetrtError | None] = (None, None)
+        if self.first:
+            try:
+                done = (work(), None)
+            except DetrtError as refusal:
+                done = (None, refusal)
+        value, problem = self.share(done)
+        if problem is not None:
+            raise problem
+        return cast(T, value)
+
     def wait(self) -> None:
         """Returns when every process has come here."""
         if self.world > 1:
@@ -58,7 +77,8 @@ class Processes:
 
 @contextmanager
 def process_group(device: str | None) -> Iterator[Processes]:
-    """The processes that torchrun announces in the environment: nccl between GPUs, gloo between CPUs; alone without torchrun.
+    """The processes that torchrun announces in the environment: nccl between GPUs, gloo between CPUs; alone without
+    torchrun.
 
     `device` is `cpu`, `cuda`, `cuda:1` or None for the best there is.
     """
@@ -66,6 +86,8 @@ def process_group(device: str | None) -> Iterator[Processes]:
     rank = int(os.environ.get("RANK", "0"))
     local = int(os.environ.get("LOCAL_RANK", "0"))
     chosen = _device(device, local, world)
+    if chosen.type == "cuda":  # without it cuBLAS may sum in another order each time
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     if world == 1:
         yield Processes(0, 1, chosen)
         return

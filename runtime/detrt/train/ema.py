@@ -19,8 +19,8 @@ class Ema:
         self.decay = decay
         self.steps = 0
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
-        self._averages = list(self.model.parameters())
-        self._parameters = list(model.parameters())
+        self._averages: list[Tensor] = list(self.model.parameters())
+        self._parameters: list[Tensor] = list(model.parameters())
         self._buffers = list(zip(self.model.buffers(), model.buffers(), strict=True))
 
     @torch.no_grad()

@@ -17,7 +17,7 @@ from detrt.train.finding import add_checkpoint_options, find_checkpoint, load_tr
 from detrt.train.folder import write_text
 from detrt.train.network import ModelClasses
 from detrt.train.overrides import apply_sets
-from detrt.train.precision import exact_float32
+from detrt.train.precision import exact_float32, place
 from detrt.train.roots import data_bases
 from detrt.train.task import DetectionTask
 from detrt.train.validation import validate
@@ -62,7 +62,7 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
             raise DetrtError(f"the data set `{stage.data}` has no split `{split}`")
         task.check_labels(lambda line: None)
         form = torch.channels_last if stage.channels_last else torch.contiguous_format
-        trained.network.model.to(processes.device, memory_format=form)
+        place(trained.network.model, processes.device, form)
         loader = task.plain_loader(
             split, batch=stage.batch, rank=processes.rank, world=processes.world, workers=found.workers
         )

@@ -68,6 +68,10 @@ class Judgement:
     verdict: Verdict
     detail: str
 
+    def as_dict(self) -> dict[str, str]:
+        """For JSON."""
+        return {"text": self.gate.text, "verdict": self.verdict, "detail": self.detail, "message": self.gate.message}
+
     def line(self) -> str:
         text = f"gate {self.verdict}: {self.gate.text}"
         if self.detail:

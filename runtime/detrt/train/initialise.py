@@ -70,10 +70,10 @@ def _scale_on(model: nn.Module, layers: dict[str, nn.Module], heads: set[str], i
             deviation = output.std(over).clamp_min(1e-6)
             mean = output.mean(over)
             factor = spread / deviation
-            layer.weight.mul_(factor.reshape(-1, *[1] * (layer.weight.dim() - 1)))  # type: ignore[union-attr, operator]
+            layer.weight.mul_(factor.reshape(-1, *[1] * (layer.weight.dim() - 1)))  # type: ignore[operator]
             if layer.bias is None:
                 return output * factor.reshape(shape)
-            layer.bias.sub_(mean).mul_(factor)  # type: ignore[union-attr, operator]
+            layer.bias.sub_(mean).mul_(factor)  # type: ignore[operator]
             return (output - mean.reshape(shape)) * factor.reshape(shape)
 
         return correct

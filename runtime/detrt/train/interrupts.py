@@ -81,9 +81,9 @@ class Interrupts:
             self.run = number
 
         before: dict[int, Any] = {}
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for wanted in (signal.SIGINT, signal.SIGTERM):
             try:
-                before[number] = signal.signal(number, note)
+                before[wanted] = signal.signal(wanted, note)
             except ValueError:  # not in the main thread: whoever runs us there handles signals
                 break
         try:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from detrt.errors import DetrtError
 from detrt.lock import Lock, Stage
-from detrt.train.checkpoint import CheckpointError, check_fits, read_weights
+from detrt.train.checkpoint import CheckpointError, check_fits
 from detrt.train.contracts import Backend
 
 ModelClasses = type[nn.Module] | Mapping[str, type[nn.Module]]
@@ -66,11 +66,10 @@ def make_model(classes: ModelClasses, lock: Lock, name: str) -> nn.Module:
     return model
 
 
-def load_weights(model: nn.Module, path: Path, prefixes: list[str]) -> None:
-    """Loads a checkpoint's weights, or with `prefixes` only those below them. Raises CheckpointError with the keys
-    that differ.
+def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path, prefixes: list[str]) -> None:
+    """Puts `weights`, read from `path`, into `model`; with `prefixes` only those below them. Raises CheckpointError with
+    the keys that differ.
     """
-    weights = read_weights(path)
     if prefixes:
         own = model.state_dict()
         wanted = {name: tensor for name, tensor in weights.items() if _below(name, prefixes) and name in own}

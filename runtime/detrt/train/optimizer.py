@@ -25,8 +25,8 @@ def add_l2_gradient(parameters: Sequence[nn.Parameter], decay: float) -> None:
 
     Written out because autograd through a sum over every weight costs a kernel a parameter in each direction.
     """
-    trained = [parameter for parameter in parameters if parameter.grad is not None]
-    torch._foreach_add_([parameter.grad for parameter in trained], trained, alpha=2 * decay)
+    pairs = [(parameter.grad, parameter.data) for parameter in parameters if parameter.grad is not None]
+    torch._foreach_add_([gradient for gradient, _ in pairs], [weight for _, weight in pairs], alpha=2 * decay)
 
 
 @torch.no_grad()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
+from torch import nn
 
 from detrt.lock import Stage
 
@@ -36,6 +37,14 @@ def _cpu_is_good_at(dtype: torch.dtype) -> bool:
     return found and "AVX512" in capabilities
 
 
+def place(model: nn.Module, device: torch.device, form: torch.memory_format) -> None:
+    """Moves a model to a device and its four-dimensional weights into a memory format, in place."""
+    model.to(device)
+    for tensor in (*model.parameters(), *model.buffers()):
+        if tensor.dim() == 4:
+            tensor.data = tensor.data.contiguous(memory_format=form)
+
+
 def exact_float32(exact: bool) -> None:
     """With `exact`, no TF32 and no reduced sums in matrix products; without, the GPU may use them."""
     torch.set_float32_matmul_precision("highest" if exact else "high")
@@ -49,3 +58,6 @@ def repeatable(seeded: bool) -> None:
     """With a seed the same kernels are chosen each time; without one the GPU picks the fastest by trying."""
     torch.backends.cudnn.deterministic = seeded
     torch.backends.cudnn.benchmark = not seeded
+    torch.use_deterministic_algorithms(seeded, warn_only=True)
+    # It only shows bugs, and costs a pass over every new tensor.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

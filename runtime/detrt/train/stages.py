@@ -7,25 +7,25 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from detrt.data.loader import Batch
 from detrt.errors import DetrtError
 from detrt.lock import Stage
 from detrt.train import randomness
 from detrt.train.checkpoint import Checkpoint, write_checkpoint
-from detrt.train.contracts import Batch, Loader, Task
-from detrt.train.distributed import Processes
+from detrt.train.context import Context
+from detrt.train.contracts import Loader
 from detrt.train.ema import Ema
 from detrt.train.histograms import of_parameters
-from detrt.train.interrupts import Interrupted, Interrupts
+from detrt.train.interrupts import Interrupted
 from detrt.train.network import Network, frozen
 from detrt.train.optimizer import add_l2_gradient, l2_term, make_optimizer, move_state_like_parameters
-from detrt.train.precision import autocast_dtype
-from detrt.train.progress import Clock, Progress, duration
+from detrt.train.precision import autocast_dtype, place
+from detrt.train.progress import Clock, duration
 from detrt.train.schedule import learning_rate
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
@@ -36,7 +36,9 @@ RESUMABLE = ("identity", "seed", "standing", "ema_steps", "scaler", "world", "ra
 
 @dataclass(slots=True)
 class Standing:
-    """Where a stage stands. `epoch` and `step` say what comes next; the rest is what choosing and stopping early remember."""
+    """Where a stage stands. `epoch` and `step` say what comes next; the rest is what choosing and stopping early
+    remember.
+    """
 
     epoch: int = 0
     step: int = 0
@@ -50,48 +52,32 @@ class Standing:
 
 
 class TrainingStage:
-    """Trains `network` as `stage` says, in `folder`. `seed` is the stage's own, or the one drawn for it."""
+    """Trains `network` as `stage` says, in the stage's folder. `seed` is the stage's own, or the one drawn for it."""
 
-    def __init__(
-        self,
-        stage: Stage,
-        number: int,
-        network: Network,
-        task: Task,
-        processes: Processes,
-        folder: Path,
-        interrupts: Interrupts,
-        progress: Progress,
-        identity: dict[str, Any],
-        seed: int,
-        workers: int,
-    ) -> None:
-        self.stage, self.network, self.task, self.processes = stage, network, task, processes
-        self.folder, self.interrupts, self.progress, self.identity, self.seed = (
-            folder,
-            interrupts,
-            progress,
-            identity,
-            seed,
-        )
+    def __init__(self, context: Context, stage: Stage, number: int, network: Network, seed: int) -> None:
+        self.stage, self.network, self.seed, processes = stage, network, seed, context.processes
+        self.task, self.identity = context.task(stage), context.identity(stage)
+        self.processes, self.interrupts, self.progress = processes, context.interrupts, context.progress
+        self.folder = context.folder.stage(stage.id)
         self.device = processes.device
         self.format = torch.channels_last if stage.channels_last else torch.contiguous_format
-        self.model = network.model.to(self.device, memory_format=self.format)
+        self.model = network.model
+        place(self.model, self.device, self.format)
         # What the device package holds still (a batch norm already folded) stays so, whatever the stage freezes.
         self.named = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
         self.optimizer = make_optimizer(stage.optimizer, list(self.named.values()))
         self.ema = Ema(self.model, stage.ema) if stage.ema is not None else None
-        self.dtype = autocast_dtype(stage, self.device, progress.note)
-        self.head = task.head(stage)
+        self.dtype = autocast_dtype(stage, self.device, self.progress.note)
+        self.head = self.task.head(stage)
         self.head.attach(self.model)
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
         self.at = Standing()
         self.terms: tuple[str, ...] = ()
-        shape = {"rank": processes.rank, "world": processes.world, "workers": workers}
-        self.loader = task.train_loader(stage, seed=seed, **shape)
+        shape = {"rank": processes.rank, "world": processes.world, "workers": context.workers}
+        self.loader = self.task.train_loader(stage, seed=seed, **shape)
         self.held_out: Loader | None = None
-        if task.has_split("val"):
-            self.held_out = task.plain_loader("val", batch=stage.batch, **shape)
+        if self.task.has_split("val"):
+            self.held_out = self.task.plain_loader("val", batch=stage.batch, **shape)
         self.forward: nn.Module = self.model
         self._freeze(0)
         randomness.seed_all(seed, number, processes.rank)
@@ -99,7 +85,9 @@ class TrainingStage:
     # -- the loop
 
     def run(self, trackers: Trackers) -> Standing:
-        """Trains to the end of the stage. Raises Interrupted, with a checkpoint on the disk, when the run is asked to stop."""
+        """Trains to the end of the stage. Raises Interrupted, with a checkpoint on the disk, when the run is asked
+        to stop.
+        """
         while not self.at.ended:
             if self.at.epoch >= self.stage.epochs:
                 self._finish_without_epochs()
@@ -157,7 +145,9 @@ class TrainingStage:
             yield batch
 
     def _step(self, batch: Batch) -> Tensor:
-        """One step of the optimiser; the weighted terms of the loss of this process's pictures, in the order of `self.terms`."""
+        """One step of the optimiser; the weighted terms of the loss of this process's pictures, in the order of
+        `self.terms`.
+        """
         stage = self.stage
         inputs = batch.inputs.to(self.device, non_blocking=True, memory_format=self.format)
         with torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None):
@@ -169,7 +159,7 @@ class TrainingStage:
         # DistributedDataParallel averages gradients over processes; the loss is a sum over all of them.
         loss = terms.sum() * self.processes.world
         self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()
+        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
         self.scaler.unscale_(self.optimizer)
         parameters = [parameter for parameter in self.named.values() if parameter.requires_grad]
         if stage.optimizer.l2 == "loss" and stage.optimizer.weight_decay:

@@ -13,7 +13,7 @@ from torch import Tensor
 from detrt.data.cache import PictureCache
 from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
-from detrt.data.loader import plain_loader, train_loader
+from detrt.data.loader import Batch, plain_loader, train_loader
 from detrt.data.opening import has_split, open_dataset
 from detrt.data.sample import DataSet
 from detrt.errors import DetrtError
@@ -22,7 +22,7 @@ from detrt.evaluate.voc import score_voc
 from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
-from detrt.train.contracts import Batch, Loader
+from detrt.train.contracts import Loader
 
 SPLITS = ("train", "val", "test")
 

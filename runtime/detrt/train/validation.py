@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -52,9 +51,12 @@ def validate(
             if stop(step):
                 return None
             inputs = batch.inputs.to(processes.device, non_blocking=True)
-            with of_activations(model) if activations and step == 0 else nullcontext({}) as found:
-                outputs = network.head_values(model(inputs))
-            seen = seen or found
+            if activations and step == 0:
+                with of_activations(model) as seen:
+                    outputs = model(inputs)
+            else:
+                outputs = model(inputs)
+            outputs = network.head_values(outputs)
             for name, value in head.loss(
                 outputs, batch.targets.to(processes.device), processes.sum, update=False
             ).items():

@@ -1,0 +1,45 @@
+"""Batch norms that see the whole global batch, so that two processes learn what one does."""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed.nn.functional
+from torch import Tensor, nn
+
+from detrt.train.distributed import Processes
+
+
+def _sum(value: Tensor) -> Tensor:
+    """`value` summed over all processes; gradients flow back to each."""
+    total: Tensor = torch.distributed.nn.functional.all_reduce(value)  # type: ignore[no-untyped-call]
+    return total
+
+
+class SharedBatchNorm2d(nn.BatchNorm2d):
+    """A batch norm whose statistics are those of the whole global batch; torch's own is for GPUs only."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x)
+        count = _sum(x.new_tensor(x.numel() / x.shape[1]))
+        mean = _sum(x.sum((0, 2, 3))) / count
+        centred = x - mean.reshape(1, -1, 1, 1)
+        variance = _sum(centred.square().sum((0, 2, 3))) / count
+        if self.running_mean is not None and self.running_var is not None and self.num_batches_tracked is not None:
+            with torch.no_grad():
+                self.num_batches_tracked.add_(1)
+                share = self.momentum if self.momentum is not None else 1 / float(self.num_batches_tracked)
+                self.running_mean.lerp_(mean.to(self.running_mean.dtype), share)
+                self.running_var.lerp_((variance * count / (count - 1)).to(self.running_var.dtype), share)
+        scale = torch.rsqrt(variance + self.eps) * self.weight
+        result: Tensor = centred * scale.reshape(1, -1, 1, 1) + self.bias.reshape(1, -1, 1, 1)
+        return result
+
+
+def share_norms(model: nn.Module, processes: Processes) -> None:
+    """Lets every batch norm see the global batch, in place; names and parameters stay."""
+    if processes.world == 1:
+        return
+    for module in model.modules():
+        if type(module) is nn.BatchNorm2d and module.affine:
+            module.__class__ = SharedBatchNorm2d

@@ -1,0 +1,20 @@
+"""What a stage has come to, before its gates are judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """`metrics` on the validation split, `final` on `final_split`; `seconds` of training over all resumed parts."""
+
+    metrics: dict[str, float]
+    ended: str
+    seed: int | None
+    final: dict[str, float] = field(default_factory=dict)
+    final_split: str = "val"
+    epochs: int = 0
+    best_epoch: int | None = None
+    seconds: float = 0.0
+    caps: dict[str, float] = field(default_factory=dict)
