@@ -115,7 +115,7 @@ class Flow:
         if place.node:
             return self.layer(place, place.node)
         scope = place.scope or Scope(place.path, "pipeline")
-        if place.path in self.twins:
+        if place.path in self.twins and place.path not in self.opened:
             reads, gives = self.boundary(place)
             step = Step(place.path, reads, gives, self.first(place), target=self.twins[place.path])
             return Element(place, Piece(None, (step,)))

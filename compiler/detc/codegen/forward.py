@@ -78,8 +78,8 @@ def in_order(steps: Sequence[Step]) -> list[Step]:
                 heapq.heappush(ready, (reader.order, count, reader))
     if len(done) < len(steps):
         left = [s for s in steps if waiting[id(s)]]
-        culprits = [s for s in left if s.items] or [s for s in left if s.target and len(s.gives) > 1] or left
-        raise Tangled(culprits[0].place)
+        whole_scopes = [s for s in left if s.items] or [s for s in left if s.gives != (s.place,)]
+        raise Tangled(whole_scopes[0].place)
     return done
 
 

@@ -219,6 +219,20 @@ def test_a_scope_that_others_wait_inside_is_opened() -> None:
     assert "zip(" not in model_source(model, "Net")
 
 
+def test_a_block_that_others_wait_inside_is_opened() -> None:
+    """A block whose second layer reads, through a closure, what an outer layer made of its first; also if it is unused."""
+    for used in (True, False):
+        net = Net()
+        net.scope("b", "block", "pair", inputs=["frame"])
+        first = net.add("b.first", "conv", "frame", channels=4)
+        between = net.add("between", "conv", first, channels=4)
+        second = net.add("b.second", "conv", between, channels=5)
+        model = net.model(out=second if used else between)
+        assert set(generated(model)().state_dict()) == expected_keys(model)
+        if used:
+            assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+
+
 def test_shared_layer_across_blocks() -> None:
     """A block that calls a module of another one cannot be a class; its steps are run by the class around both."""
     net = Net()
