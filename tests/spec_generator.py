@@ -123,7 +123,7 @@ def walk(node: tree.Node) -> Iterator[tree.Node]:
 
 
 def _fields(node: tree.Node) -> tuple[str, ...]:
-    return type(node).__match_args__  # type: ignore[attr-defined, no-any-return]
+    return type(node).__match_args__
 
 
 _EXPRS: tuple[type, ...] = tree.Expr.__args__

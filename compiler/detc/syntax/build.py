@@ -83,18 +83,16 @@ class Builder:
     def _value(self, text: str, i: int) -> int | float:
         problem = ""
         value: int | float = 0
-        if text.replace("_", "").isdecimal():
-            if len(text) > MAX_DIGITS:
+        whole = text.replace("_", "").isdecimal()
+        try:
+            if whole and len(text) > MAX_DIGITS:
                 problem = "long"
             else:
-                value = int(text)
-        else:
-            try:
-                value = float(text)
-            except ValueError:  # a misspelt number, reported when it was read
-                return 0
-            if math.isinf(value):
-                problem, value = "large", 0
+                value = int(text) if whole else float(text)
+        except ValueError:  # a misspelt number, reported when it was read
+            return 0
+        if math.isinf(value):
+            problem, value = "large", 0
         if problem:
             span = self.tokens.span(i)
             self.findings.append(mistakes.OUT_OF_RANGE(span, word=_short(text), what=problem, allowed=MAX_DIGITS))
