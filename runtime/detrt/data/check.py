@@ -113,9 +113,9 @@ def _checked_boxes(id: str, annotation: Annotation, width: int, height: int) -> 
         return annotation, []
     boxes, size = annotation.boxes, np.array([width, height, width, height], np.float32)
     clipped = np.clip(boxes, 0, size)
-    degenerate = np.asarray((boxes[:, 2:] - boxes[:, :2]) <= 0).any(axis=1)
-    outside = ~degenerate & ((clipped[:, 2:] - clipped[:, :2]) <= 0).any(axis=1)
-    partly = ~degenerate & ~outside & (np.abs(boxes - clipped) > SLACK).any(axis=1)
+    degenerate = _any((boxes[:, 2:] - boxes[:, :2]) <= 0)
+    outside = ~degenerate & _any((clipped[:, 2:] - clipped[:, :2]) <= 0)
+    partly = ~degenerate & ~outside & _any(np.abs(boxes - clipped) > SLACK)
     kinds: tuple[tuple[Kind, NDArray[np.bool_], str], ...] = (
         ("degenerate box", degenerate, "left out the box"),
         ("box outside", outside, "left out the box"),
@@ -126,8 +126,11 @@ def _checked_boxes(id: str, annotation: Annotation, width: int, height: int) -> 
         for kind, which, action in kinds
         for i in np.flatnonzero(which)
     ]
-    kept: NDArray[np.bool_] = ~(degenerate | outside)
-    return annotation.moved(clipped).take(kept), notices
+    return annotation.moved(clipped).take(np.flatnonzero(~(degenerate | outside))), notices
+
+
+def _any(rows: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    return np.asarray(np.any(rows, axis=1), bool)
 
 
 def _shown(box: NDArray[np.float32], width: int, height: int) -> str:

@@ -37,7 +37,9 @@ def open_dataset(data: Mapping[str, Any], split: str, base_dir: Path, name: str 
     options = dict(data.get("options") or {})
     kind = data.get("format")
     if kind == "synthetic":
-        from detrt.data.synthetic import open_synthetic  # also a program of its own, which must not be loaded before it runs
+        from detrt.data.synthetic import (
+            open_synthetic,  # also a program of its own, which must not be loaded before it runs
+        )
 
         return open_synthetic(name, split, where, data.get("classes"), options)
     root = data_root(base_dir, str(data.get("root") or "."))

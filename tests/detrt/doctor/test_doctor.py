@@ -81,6 +81,7 @@ def test_one_step_finds_dead_and_broken_nets(tmp_path: Path) -> None:
     assert broken.verdict == "bad" and "nan" in broken.text
 
 
+@pytest.mark.long
 def test_a_net_that_cannot_learn_does_not_pass(tmp_path: Path) -> None:
     check = overfit(patient(lambda: small_net(bias=-1e6)), tmp_path)
     assert check.verdict == "bad"
