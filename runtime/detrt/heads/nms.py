@@ -28,17 +28,23 @@ def nms(boxes: Floats, scores: Floats, threshold: float, labels: NDArray[np.int6
     """
     order = np.argsort(-scores, kind="stable")
     order = order[~np.isnan(scores[order])]
-    if len(order) < 2:
-        return order
-    sorted_boxes = boxes[order]
-    clash = iou_matrix(sorted_boxes, sorted_boxes) > threshold
-    if labels is not None:
-        clash &= labels[order][:, None] == labels[order][None, :]
-    alive = np.ones(len(order), bool)
-    for i in np.flatnonzero(clash.sum(axis=1) > 1):
-        if alive[i]:
-            alive[i + 1 :] &= ~clash[i, i + 1 :]
-    return order[alive]
+    x1, y1, x2, y2 = np.ascontiguousarray(boxes[order].T)
+    area = (x2 - x1) * (y2 - y1)
+    rivals = labels[order] if labels is not None else None
+    left = np.arange(len(order))
+    kept = []
+    while left.size:
+        best, left = left[0], left[1:]
+        kept.append(best)
+        width = np.minimum(x2[best], x2[left]) - np.maximum(x1[best], x1[left])
+        height = np.minimum(y2[best], y2[left]) - np.maximum(y1[best], y1[left])
+        inner = np.maximum(width, 0) * np.maximum(height, 0)
+        union = area[best] + area[left] - inner
+        clash = np.divide(inner, union, out=np.zeros_like(inner), where=union > 0) > threshold
+        if rivals is not None:
+            clash &= rivals[left] == rivals[best]
+        left = left[~clash]
+    return order[kept]
 
 
 def _area(boxes: Floats) -> Floats:
