@@ -11,7 +11,9 @@ from detc.diagnostics.rule import Rule
 
 
 def collect(modules: Iterable[ModuleType]) -> dict[str, Rule]:
-    """Every Rule that is a top-level name of a module or in a tuple of one, sorted by code. Raises ValueError if two rules share a code."""
+    """Every Rule that is a top-level name of a module or in a tuple of one, sorted by code. Raises ValueError if
+    two rules share a code.
+    """
     found: dict[str, tuple[Rule, str]] = {}
     for module in modules:
         values = [v for value in vars(module).values() for v in (value if isinstance(value, tuple) else (value,))]

@@ -1,4 +1,6 @@
-"""What a spec means once elaborated: models with their graphs, data sets, training stages, the target, what was overridden."""
+"""What a spec means once elaborated: models with their graphs, data sets, training stages, the target, what was
+overridden.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from detc.ir.graph import Graph
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One resolved value and where it came from: "spec", "default", "--set" (or "inherited" from a train block or parent target)."""
+    """One resolved value and where it came from: "spec", "default", "--set" (or "inherited" from a train block or
+    parent target).
+    """
 
     name: str
     value: Any
@@ -21,7 +25,9 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """`head gnetdet on grid { boxes = 2 }`: a decoder and loss by `kind`, the outputs it reads, its resolved options."""
+    """`head gnetdet on grid { boxes = 2 }`: a decoder and loss by `kind`, the outputs it reads, its resolved
+    options.
+    """
 
     kind: str
     on: tuple[str, ...]
@@ -70,7 +76,9 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """One value of a target: `op` is "=" for a plain value, else how it bounds ("<=", "==", "in"). `message` is its own else text."""
+    """One value of a target: `op` is "=" for a plain value, else how it bounds ("<=", "==", "in"). `message` is its
+    own else text.
+    """
 
     name: str
     op: str
@@ -85,7 +93,9 @@ class Fact:
 
 @dataclass(slots=True)
 class Section:
-    """A block of a target with its facts by name and its inner sections in order: `op conv { .. }` has kind op, label conv."""
+    """A block of a target with its facts by name and its inner sections in order: `op conv { .. }` has kind op,
+    label conv.
+    """
 
     kind: str
     label: str
@@ -105,7 +115,8 @@ class Section:
 
 @dataclass(slots=True)
 class Target:
-    """A resolved target: `lineage` from itself to its root; `root.facts` its own values, limits under `root.find("limits")`.
+    """A resolved target: `lineage` from itself to its root; `root.facts` its own values, limits under
+    `root.find("limits")`.
 
     `limit NAME <= v` items are facts of a section of kind "limits"; so `target.limit("majors")` is that Fact.
     """
@@ -137,7 +148,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """A `require`: its condition as JSON (see ir/lock.md), the text as written, its message. `owner` is "spec", a deploy or a stage."""
+    """A `require`: its condition as JSON (see ir/lock.md), the text as written, its message. `owner` is "spec", a
+    deploy or a stage.
+    """
 
     text: str
     condition: dict[str, Any]
@@ -173,5 +186,7 @@ class Program:
     gates: list[Gate] = field(default_factory=list)
     overrides: list[Setting] = field(default_factory=list)
     settings: dict[str, tuple[Setting, ...]] = field(default_factory=dict)
-    """Resolved keys with their origins of data and deploy blocks, by `data.NAME` and `deploy.NAME`; stages hold their own."""
+    """Resolved keys with their origins of data and deploy blocks, by `data.NAME` and `deploy.NAME`; stages hold
+    their own.
+    """
     findings: list[Finding] = field(default_factory=list)
