@@ -167,6 +167,16 @@ def test_no_other_mapping_is_better(rows: list[tuple[int, int, str]]) -> None:
     assert cost(majors) <= best
 
 
+def test_a_map_is_filled_up_for_the_depthwise_conv_that_reads_it(gti5801: Target) -> None:
+    """The compiler pads instead of refusing, also where the wish is handed on over two pools."""
+    net = Net(56).conv(16, 8).pool().depthwise().pointwise(24).pool().depthwise().pointwise(40).conv(16)
+    judged = judge(net, gti5801)
+    assert not codes(judged.findings)
+    assert judged.plan is not None
+    widths = [(major["input_channels"], major["output_channels"]) for major in judged.plan["majors"]]
+    assert widths == [(3, 40), (40, 40), (40, 40), (40, 16)]
+
+
 def _majors(mapper: Mapper, cuts: list[int]) -> list[Major]:
     majors: list[Major] = []
     width = 0

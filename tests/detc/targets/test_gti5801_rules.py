@@ -115,7 +115,7 @@ WRONG: dict[str, tuple[str, Make]] = {
     "odd and even shortcuts in a glued run": ("GTI146", lambda: Net(28).conv(16).residual(16).pool().conv(16)),
     "shortcut over two widths": ("GTI147", lambda: _mixed_residual()),
     "lone depthwise": ("GTI148", lambda: small().conv(16).depthwise().conv(16)),
-    "depthwise that widens": ("GTI149", lambda: small().conv(16).depthwise().pointwise(32).conv(32, 8)),
+    "depthwise that widens a picture": ("GTI149", lambda: Net(28, 16).depthwise().pointwise(32).conv(32, 8)),
     "10 bits and two sublayers": ("GTI150", lambda: small().conv(16).conv(16, relu=31.96875).conv(16)),
 }  # fmt: skip
 
@@ -151,6 +151,7 @@ RIGHT: dict[str, Make] = {
     "pointwise": lambda: small().conv(16).pointwise(16).pointwise(24),
     "pointwise behind 12 channels": lambda: small().conv(12, 8).pointwise(16),
     "depthwise and pointwise": lambda: small().conv(16).depthwise().pointwise(16),
+    "depthwise and wider pointwise": lambda: small().conv(16).depthwise().pointwise(32).conv(32, 8),
     "pointwise and depthwise": lambda: small().conv(16).pointwise(32).depthwise(),
     "two depthwise": lambda: small().conv(16).depthwise().depthwise(),
     "10-bit last layer alone": lambda: small().conv(16).conv(16, relu=31.96875),

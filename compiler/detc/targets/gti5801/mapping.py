@@ -7,6 +7,7 @@ included. Padding is what sharing costs: all sublayers of a major layer are as w
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 from detc.targets.bounds import holds
 from detc.targets.gti5801.chain import Sublayer
@@ -65,6 +66,7 @@ class Mapper:
         self.facts = facts
         self.longest = max(1, facts.number("limit.sublayers"))
         self.granules = self._granules()
+        self.asked = self._asked()
 
     def _granules(self) -> list[int]:
         """What the outputs of each sublayer must be a multiple of: more before a 1x1 conv and at the end of the net."""
@@ -79,6 +81,25 @@ class Mapper:
             elif self.layers[index + 1].kind == "depthwise":
                 granules[index] = granules[index + 1]
         return granules
+
+    def _asked(self) -> list[set[int]]:
+        """Widths that a major layer starting at each sublayer may ask of the one before it.
+
+        A depthwise sublayer cannot widen, so a major layer that begins with one needs its own width as input; where that is
+        itself filled up for its successor, the wish is handed on.
+        """
+        asked: list[set[int]] = [set() for _ in range(len(self.layers) + 1)]
+        if len(self.layers) <= self.facts.number("limit.majors") * self.longest:
+            for first in range(len(self.layers) - 1, 0, -1):
+                if self.layers[first].kind == "depthwise":
+                    for stop in self._stops(first):
+                        asked[first] |= {self.width(first, stop), *asked[stop]}
+        return asked
+
+    def widths(self, first: int, stop: int) -> list[int]:
+        """The widths worth trying: the least that holds its sublayers, and wider ones that the next major layer may need."""
+        least = self.width(first, stop)
+        return [least, *sorted(width for width in self.asked[stop] if width > least)]
 
     def cut_reason(self, index: int) -> str:
         """Why sublayer `index` must start a major layer; empty where it may join the one before."""
@@ -179,8 +200,7 @@ class Mapper:
         reached[0][(0, 0)] = _State(_Cost(0, 0, 0))
         for first in range(count):
             for stop in self._stops(first):
-                width = self.width(first, stop)
-                for (width_before, used), state in reached[first].items():
+                for width, ((width_before, used), state) in product(self.widths(first, stop), reached[first].items()):
                     if majors is not None and used >= majors:
                         continue
                     major = Major(first, stop, self.input_channels(first, width_before), width)
