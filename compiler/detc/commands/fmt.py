@@ -27,7 +27,10 @@ def run(args: argparse.Namespace) -> int:
 def _files(names: list[str]) -> list[str]:
     found: list[str] = []
     for name in names:
-        found += sorted(map(str, Path(name).rglob("*.det"))) if name != "-" and Path(name).is_dir() else [name]
+        if name == "-" or not Path(name).is_dir():
+            found.append(name)
+        else:
+            found += sorted(str(path) for path in Path(name).rglob("*.det") if path.is_file())
     return found
 
 
@@ -36,16 +39,23 @@ def _one(path: str, args: argparse.Namespace) -> int:
     from detc.diagnostics import Source, has_errors
     from detc.diagnostics.render_text import render
     from detc.syntax.format import format_file
+    from detc.syntax.reading import read_source
 
-    try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        return refuse(f"{path} is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}")
-    except OSError as error:
-        return refuse(f"{path}: {error.strerror}")
+    if path == "-":
+        try:
+            source = Source(path, sys.stdin.read())
+        except UnicodeDecodeError as error:
+            return refuse(f"stdin is not UTF-8: byte {error.start} is 0x{error.object[error.start]:02x}")
+    else:
+        read, findings = read_source(path)
+        if read is None:
+            print(render(findings, {}, False), end="", file=sys.stderr)
+            return MISTAKE
+        source = read
+    text = source.text
     formatted, findings = format_file(text, path)
     if has_errors(findings):
-        print(render(findings, {path: Source(path, text)}, False), end="", file=sys.stderr)
+        print(render(findings, {path: source}, False), end="", file=sys.stderr)
         return MISTAKE
     if path == "-":
         deliver(formatted, None)
@@ -60,7 +70,7 @@ def _one(path: str, args: argparse.Namespace) -> int:
     elif args.check:
         print(f"would format {path}")
     else:
-        write_whole(Path(path), formatted)
+        write_whole(Path(path).resolve(), formatted)  # a link stays a link
         print(f"formatted {path}")
         return OK
     return MISTAKE if args.check else OK

@@ -21,7 +21,6 @@ TEXT = 65_536
 DEPTH = 100
 """Expressions inside expressions, through calls of blocks; each takes at most 7 Python frames."""
 FILES = 200
-FILE_BYTES = 4 * 2**20
 AXIS = 65_536
 """Values along one axis of the input."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import detc
@@ -11,7 +11,7 @@ from detc.diagnostics import Source, Span
 from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Context, Environment, remedy
 from detc.semantics.values import BROKEN, Namespace, Value
-from detc.syntax import tree
+from detc.syntax import reading, tree
 from detc.syntax.parser import parse
 
 STD = Path(detc.__file__).parent / "std"
@@ -134,29 +134,16 @@ class _Silent(dict[str, Value]):
 
 
 def read_source(path: Path, shown: str, span: Span | None, context: Context) -> Source | None:
-    """The text of a file, kept in the program's sources; None with a finding where it cannot be read."""
-    try:
-        if not path.is_file():
-            reason = (
-                "it is a folder" if path.is_dir() else "there is no such file" if not path.exists() else "it is no file"
-            )
-            raise OSError(reason)
-        with path.open("rb") as stream:
-            data = stream.read(limits.FILE_BYTES + 1)
-        if len(data) > limits.FILE_BYTES:
-            raise OSError(f"it is larger than {limits.FILE_BYTES // 2**20} MiB")
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        reason = f"byte {error.start} is not UTF-8"
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-    else:
-        source = Source(shown, text.replace("\r\n", "\n"))
-        context.sources[shown] = source
-        return source
-    hint = _similar(path)
-    context.refuse(rules.NO_FILE, span, what=f"`{shown}`", reason=reason, remedy=hint)
-    return None
+    """The text of a file, kept in the program's sources; None with a finding at `span` where it cannot be read."""
+    read, findings = reading.read_source(path, shown)
+    for finding in findings:
+        hint = "" if path.exists() else _similar(path)
+        context.report(replace(finding, span=span, help=hint or finding.help))
+    if read is None:
+        return None
+    source = Source(shown, read.text.replace("\r\n", "\n"))
+    context.sources[shown] = source
+    return source
 
 
 def _similar(path: Path) -> str:

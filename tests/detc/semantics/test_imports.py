@@ -62,7 +62,7 @@ def test_nothing_outside_of_the_folder_is_read(tmp_path: Path) -> None:
 def test_a_file_that_is_not_there_and_one_that_was_meant(tmp_path: Path) -> None:
     (tmp_path / "blocks.det").write_text(BLOCKS)
     found = lines(run(tmp_path, model("output y = frame |> o.cbr(3)", 'use "block.det" as o')))
-    assert len(found) == 1 and found[0].startswith("SEM140") and "did you mean `blocks.det`?" in found[0]
+    assert len(found) == 1 and found[0].startswith("SYN101") and "did you mean `blocks.det`?" in found[0]
 
 
 def test_unknown_libraries_and_members(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from elaborating import lines, model, run
 
 from detc.semantics import limits
 from detc.semantics.elaborate import elaborate
+from detc.syntax.reading import MAX_BYTES
 
 DOUBLING = "\n".join(
     ["block b0(x) = x |> {leaf} |> {leaf}"] + [f"block b{n}(x) = x |> b{n - 1} |> b{n - 1}" for n in range(1, 20)]
@@ -107,20 +108,20 @@ def test_a_deep_spec_fits_the_stack_that_a_test_leaves(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("make", "reason"),
+    ("make", "code", "reason"),
     [
-        (lambda path: None, "there is no such file"),
-        (lambda path: path.mkdir(), "it is a folder"),
-        (lambda path: path.write_bytes(b"param a = \xff\xfe"), "is not UTF-8"),
-        (lambda path: path.write_bytes(b"#" * (limits.FILE_BYTES + 1)), "larger than"),
-        (lambda path: os.mkfifo(path), "it is no file"),
+        (lambda path: None, "SYN101", "no such file"),
+        (lambda path: path.mkdir(), "SYN101", "it is a folder"),
+        (lambda path: path.write_bytes(b"param a = \xff\xfe"), "SYN102", "is not UTF-8"),
+        (lambda path: path.write_bytes(b"#" * (MAX_BYTES + 1)), "SYN103", "too large"),
+        (lambda path: os.mkfifo(path), "SYN101", "it is not a file"),
     ],
 )
-def test_what_is_no_readable_text_is_a_finding(make: object, reason: str, tmp_path: Path) -> None:
+def test_what_is_no_readable_text_is_a_finding(make: object, code: str, reason: str, tmp_path: Path) -> None:
     path = tmp_path / "spec.det"
     make(path)  # type: ignore[operator]
     program = elaborate(path)
-    assert [finding.code for finding in program.findings] == ["SEM140"]
+    assert [finding.code for finding in program.findings] == [code]
     assert reason in program.findings[0].message
 
 
