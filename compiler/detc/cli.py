@@ -46,6 +46,9 @@ class _Parser(argparse.ArgumentParser):
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command. 0: no error, 1: at least one error, 2: detc itself failed, 130: interrupted."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    for stream in ("stdout", "stderr"):
+        if getattr(sys, stream) is None:  # closed by whoever called us (`>&-`)
+            setattr(sys, stream, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 (kept until the end)
     try:
         return _dispatch(arguments)
     except _UsageError as error:

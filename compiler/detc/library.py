@@ -45,6 +45,9 @@ def find_spec(name: str) -> Path | Finding:
         known = library_names()
         if name.removesuffix(SUFFIX) in known:
             return _near(library_folder() / f"{name.removesuffix(SUFFIX)}{SUFFIX}")
+        if path.exists():
+            reason = "is a folder: name the spec in it" if path.is_dir() else "is no plain file"
+            return NO_SPEC(None, name=name, remedy=f"`{name}` {reason}", actual=name)
     except (OSError, ValueError):
         known = library_names()
     near = closest(Path(name.replace("\0", "")).stem, known)

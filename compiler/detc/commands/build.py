@@ -38,7 +38,7 @@ def build(args: argparse.Namespace) -> tuple[int, Path | None]:
     terminal = standard_output()
     compilation = load(args)
     if has_errors(compilation.findings, args.strict) or compilation.model is None:
-        deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet), None)
+        deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet, strict=args.strict), None)
         return MISTAKE, None
     with busy("building"):
         from detc.codegen.folder import summary, write
@@ -50,7 +50,9 @@ def build(args: argparse.Namespace) -> tuple[int, Path | None]:
     if has_errors(outcome.findings, args.strict):
         return MISTAKE, None
     if not args.quiet:
-        deliver(report_text(compilation, terminal, tables=False), None)
+        from detc.diagnostics.visible import visible
+
+        deliver(report_text(compilation, terminal, tables=False, strict=args.strict), None)
         done = summary(outcome.changes).replace(" to create", " created").replace(" to update", " updated")
-        print(f"\n{project.folder}: {done.replace(' to delete', ' deleted')}")
+        print(f"\n{visible(str(project.folder))}: {done.replace(' to delete', ' deleted')}")
     return OK, project.folder

@@ -26,9 +26,10 @@ def run(args: argparse.Namespace) -> int:
     compilation = load(args)
     terminal = standard_output()
     if has_errors(compilation.findings, args.strict) or compilation.model is None:
-        deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet), None)
+        deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet, strict=args.strict), None)
         return MISTAKE
     from detc.codegen.folder import plan_changes, summary
+    from detc.diagnostics.visible import visible
 
     project = project_of(compilation, args.build)
     changes = plan_changes(project.folder, project.files, args.force)
@@ -41,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
         "kept": "cyan",
         "unchanged": "dim",
     }
-    lines = [f"{project.folder}: {summary(changes)}"]
+    lines = [f"{visible(str(project.folder))}: {summary(changes)}"]
     for change in changes:
         if change.action == "unchanged" and not args.verbose:
             continue

@@ -29,4 +29,4 @@ def rendered(compilation: Compilation, args: argparse.Namespace, *, tables: bool
     from detc.report.text import report_text
 
     terminal = Terminal() if args.out else standard_output()
-    return report_text(compilation, terminal, tables=tables, quiet=args.quiet, full=args.verbose)
+    return report_text(compilation, terminal, tables=tables, quiet=args.quiet, full=args.verbose, strict=args.strict)

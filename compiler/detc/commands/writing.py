@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from pathlib import Path
 
@@ -17,7 +18,10 @@ def deliver(text: str, out: Path | None) -> None:
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file by way of a temporary one beside it, so that a full disk or Ctrl-C leaves the old one. Raises OSError."""
+    """Writes a file by way of a temporary one beside it, so that a full disk or Ctrl-C leaves the old one.
+
+    A file that is there keeps its permissions. Raises OSError, which names `path`.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -25,6 +29,11 @@ def write_whole(path: Path, text: str) -> None:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
+        if path.exists():
+            os.chmod(temporary, stat.S_IMODE(path.stat().st_mode))
         os.replace(temporary, path)
+    except OSError as error:
+        error.filename = str(path)  # not the temporary one, which says nothing to the user
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from detc.diagnostics.visible import visible
 from detc.report.ansi import Terminal
 from detc.report.figures import count
 from detc.report.subject import Compilation
@@ -36,7 +37,7 @@ def resolved_text(compilation: Compilation, terminal: Terminal) -> str:
     if program.overrides:
         sections.append(("set from outside", _settings(program.overrides, terminal)))
     written = (terminal.paint(title, "bold") + "\n" + "\n".join(lines) for title, lines in sections if lines)
-    return "\n\n".join([terminal.paint(f"{program.name}  ({program.file})", "bold", "cyan"), *written]) + "\n"
+    return "\n\n".join([terminal.paint(visible(f"{program.name}  ({program.file})"), "bold", "cyan"), *written]) + "\n"
 
 
 def _settings(settings: Iterable[Setting], terminal: Terminal) -> list[str]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from detc.diagnostics import Finding
+from detc.diagnostics import Finding, has_errors
 from detc.diagnostics.render_text import render as render_findings
+from detc.diagnostics.visible import visible
 from detc.report.ansi import Terminal, table
 from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
@@ -16,14 +17,21 @@ BAR = 24
 
 
 def report_text(
-    compilation: Compilation, terminal: Terminal, *, tables: bool = True, quiet: bool = False, full: bool = False
+    compilation: Compilation,
+    terminal: Terminal,
+    *,
+    tables: bool = True,
+    quiet: bool = False,
+    full: bool = False,
+    strict: bool = False,
 ) -> str:
     """The whole report; `quiet` leaves the verdict and the errors, `tables=False` leaves out layers and groups.
 
-    `full` tells equal findings one by one.
+    `full` tells equal findings one by one; under `strict` a warning counts as an error.
     """
-    findings = [f for f in compilation.findings if not quiet or f.level == "error"]
-    parts = [verdict(compilation, terminal)]
+    grave = ("error", "warning") if strict else ("error",)
+    findings = [f for f in compilation.findings if not quiet or f.level in grave]
+    parts = [verdict(compilation, terminal, strict)]
     if not quiet:
         parts += [bars(compilation, terminal), facts(compilation, terminal)]
         if tables:
@@ -39,15 +47,18 @@ def tally(findings: tuple[Finding, ...]) -> str:
     return ", ".join(f"{n} {level}{'s' if n > 1 else ''}" for level, n in counts.items() if n)
 
 
-def verdict(compilation: Compilation, terminal: Terminal) -> str:
-    name, target, fits = compilation.program.name, compilation.target, compilation.fits
+def verdict(compilation: Compilation, terminal: Terminal, strict: bool = False) -> str:
+    name, target, fits = visible(compilation.program.name), compilation.target, compilation.fits
     if target:
         said = f"{name} {'fits' if fits else 'does not fit'} {target}"
     else:
         said = f"{name} {'is sound' if fits else 'has mistakes'}"
-    line = f"{terminal.sign(fits)} {said}"
+    passes = not has_errors(compilation.findings, strict)
+    if fits and not passes:
+        said += ", but --strict lets no warning pass"
+    line = f"{terminal.sign(passes)} {said}"
     found = tally(compilation.findings)
-    return terminal.paint(line, "bold", "green" if fits else "red") + (f"  ({found})" if found else "")
+    return terminal.paint(line, "bold", "green" if passes else "red") + (f"  ({found})" if found else "")
 
 
 def bars(compilation: Compilation, terminal: Terminal) -> str:
@@ -86,7 +97,7 @@ def facts(compilation: Compilation, terminal: Terminal) -> str:
             f"  {count_} fact{'s' if count_ > 1 else ''} of the target {'have' if count_ > 1 else 'has'} no source yet"
         )
     if compilation.program.overrides:
-        changed = ", ".join(f"{s.name} = {s.value}" for s in compilation.program.overrides)
+        changed = ", ".join(f"{s.name} = {visible(str(s.value))}" for s in compilation.program.overrides)
         lines.append(terminal.paint(f"  set from outside: {changed}", "cyan"))
     return "\n".join(lines)
 

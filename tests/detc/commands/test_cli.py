@@ -298,3 +298,50 @@ def test_what_needs_a_build_says_so(tiny: Path, capsys: pytest.CaptureFixture[st
     assert "build and train first" in capsys.readouterr().err
     assert main(["train", "tiny.det", "--target", "gti5801"]) == 1
     assert "no train block" in capsys.readouterr().err
+
+
+def test_strict_says_why_it_fails(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    tiny.write_text(TINY.replace("  output", "  let unused = frame |> conv(4)\n  output"))
+    assert main(["check", "tiny.det", "--strict", "-q"]) == 1
+    out = capsys.readouterr().out
+    assert "--strict lets no warning pass" in out.splitlines()[0] and "warning[PAS101]" in out
+
+
+def test_a_file_name_cannot_steer_the_terminal(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    name = "\x1b[31mred\n.det"
+    tiny.rename(name)
+    for command in ("check", "show", "plan"):
+        main([command, name])
+        out = capsys.readouterr().out
+        assert "\x1b" not in out and "red\n." not in out, command
+
+
+def test_a_folder_is_no_spec(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("folder.det").mkdir()
+    assert main(["check", "folder.det"]) == 1
+    assert "`folder.det` is a folder" in capsys.readouterr().out
+    Path("gnetdet224").mkdir()
+    assert main(["check", "gnetdet224"]) == 0
+
+
+def test_an_unwritable_output_is_named_as_it_was_asked_for(tiny: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("taken").mkdir()
+    assert main(["check", "tiny.det", "-o", "taken"]) == 1
+    assert capsys.readouterr().err.startswith("error: taken: ")
+    assert sorted(path.name for path in Path().iterdir()) == ["taken", "tiny.det"]
+
+
+def test_closed_output_is_no_fault(tiny: Path) -> None:
+    command = f"{sys.executable} -m detc.cli check tiny.det >&- 2>&-"
+    assert subprocess.run(["bash", "-c", command], env=ENVIRONMENT).returncode == 0
+
+
+def test_fmt_keeps_links_and_permissions_and_passes_folders_by(tiny: Path) -> None:
+    tiny.write_text("param   a:int=1\n")
+    tiny.chmod(0o600)
+    Path("link.det").symlink_to(tiny)
+    Path("folder.det").mkdir()
+    assert main(["fmt", "link.det"]) == 0
+    assert Path("link.det").is_symlink() and tiny.read_text() == "param a: int = 1\n"
+    assert tiny.stat().st_mode & 0o777 == 0o600
+    assert main(["fmt", "--check", "."]) == 0
