@@ -52,4 +52,6 @@ def _keys(finding: Finding) -> tuple[Hashable, ...]:
         words = (finding.message, finding.label, finding.help)
     if finding.span is None:
         return ((rule, words),)
-    return (rule, words), (rule, finding.span, limits)
+    # One rule may say several things of one place; what helps tells them apart where there are no figures.
+    remedy = "" if finding.actual or finding.allowed else finding.help
+    return (rule, words), (rule, finding.span, limits, remedy)

@@ -101,8 +101,17 @@ class Reader:
 
     def wrong(self, expr: tree.Node, key: str, allowed: str) -> Any:
         return self.report(
-            self.rules.wrong_value(expr.span, key=key, allowed=allowed, actual=self.text(expr) or "this")
+            self.rules.wrong_value(expr.span, key=key, allowed=allowed, actual=self._told(expr) or "this")
         )
+
+    def _told(self, expr: tree.Node) -> str:
+        """The text of an expression; of a name with what it stands for, which may come from `--set`."""
+        text = self.text(expr)
+        if isinstance(expr, tree.Name) and self.bound(expr.id):
+            value = plain_value(self.value(expr))
+            if isinstance(value, int | float | str):
+                return f"{text} = {value}"
+        return text
 
     def missing_unit(self, expr: tree.Node, key: str, allowed: str, fix: str) -> Any:
         return self.report(

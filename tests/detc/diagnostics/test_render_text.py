@@ -95,3 +95,10 @@ def test_findings_without_a_place_or_without_its_text() -> None:
 def test_a_place_past_the_text_is_named_only() -> None:
     text = render([replace(KERNEL, span=Span(MINE.path, 999, 1, 999, 5))], SOURCES)
     assert "specs/mine.det:999:1" in text
+
+
+def test_two_things_said_of_one_place_are_both_told() -> None:
+    place = Span(MINE.path, 20, 3, 20, 6)
+    lacks = Finding("SYN999", "error", "no images", place, help="add `images = 500`")
+    early = Finding("SYN999", "error", "no stage before", place, help="add `start = STAGE.best`")
+    assert render([lacks, early, lacks], SOURCES).count("error[") == 2

@@ -25,7 +25,7 @@ UNSUPPORTED = Rule(
     There is no circuit on the chip for it, and the host cannot step in between two layers: the whole net runs from the
     first layer to the last without leaving the chip. Batch norm right behind a conv is fine:
     it is folded into the conv.""",
-    help="take it out, or put it and all that follows on the host",
+    help="take it out, or put it and all that follows on the host: `host(LAYER)`",
 )
 NO_RELU = Rule(
     "GTI108",
@@ -90,8 +90,8 @@ _INSTEAD = {
     "linear": "a 3x3 or 1x1 conv can stand for it",
     "avgpool": "`maxpool(2x2)` halves the map on the chip",
     "bn": "put it right behind a conv of its own, so that it folds into that conv, or drop it",
-    "sigmoid": "train with ReLU outputs, or put `sigmoid` on the host",
-    "softmax": "put `softmax` on the host",
+    "sigmoid": "train with ReLU outputs, or write `host(sigmoid)`: the host computes it",
+    "softmax": "write `host(softmax)`: the host computes it",
 }
 
 
