@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ from detrt.data.synthetic import write_voc
 from detrt.page import write_run_page
 
 HERE = Path(__file__).resolve().parent
-SPEC = HERE / "shapes.det"
+SPEC = Path(os.path.relpath(HERE / "shapes.det"))
 SPLITS = {"train": 480, "val": 60, "test": 60}
 SIDE = 112
 SHOWN = 10

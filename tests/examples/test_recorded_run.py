@@ -1,0 +1,53 @@
+"""The recorded blood cell run: its checkpoints score again what its result.json says, down to the last bit of the figure."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+RECORDED = EXAMPLES / "bccd-gti5801" / "recorded"
+KEYS = ("map50", "map", "map50/RBC", "map50/WBC", "map50/Platelets")
+
+
+def detc(*words: str | Path) -> None:
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        [sys.executable, "-m", "detc", *map(str, words)], env=environment, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def scored(model: Path, build: Path, data: Path, out: Path) -> dict[str, float]:
+    detc("eval", model, "--build", build, "--data-root", data, "-o", out)
+    figures: dict[str, float] = json.loads(out.read_text())["figures"]
+    return {key: figures[key] for key in KEYS}
+
+
+@pytest.mark.long
+def test_the_recorded_checkpoints_score_what_the_record_says(shared: Path, tmp_path: Path) -> None:
+    build, data = tmp_path / "build", shared / "data"
+    detc("build", EXAMPLES / "bccd-gti5801" / "bccd.det", "--build", build)
+    shutil.copytree(RECORDED, build / "runs" / "recorded")
+    detc("export", build, "--name", "recorded")
+
+    result = json.loads((RECORDED / "result.json").read_text())
+    final = {
+        stage["name"]: {key: stage["final"][key] for key in KEYS} for stage in result["stages"] if stage.get("final")
+    }
+    runs = build / "runs" / "recorded"
+    artifact = scored(build / "artifacts", build, data, tmp_path / "artifact.json")
+    chip = scored(runs / "chip" / "best.safetensors", build, data, tmp_path / "chip.json")
+    assert artifact == chip == final["chip"], "integers all the way: no tolerance"
+    # float sums depend on the order in which a machine adds, a figure may move by one match of 945
+    floating = scored(runs / "float" / "best.safetensors", build, data, tmp_path / "float.json")
+    assert floating == pytest.approx(final["float"], abs=2e-3)
+
+
+def test_the_tables_of_the_readmes_are_those_of_the_record() -> None:
+    done = subprocess.run([sys.executable, EXAMPLES / "figures.py", "--check"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
