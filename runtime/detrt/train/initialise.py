@@ -19,7 +19,8 @@ def initialise(model: nn.Module, lock: Model, options: Init, pictures: Iterable[
 
     `kaiming`: He's normal distribution, biases 0. `data`: then each channel's output is brought to mean 0 and deviation 1 on the
     first batch of `pictures`, layer by layer, as in "All you need is a good init" (Mishkin and Matas, 2016), here a channel at a
-    time. `head_bias`: the bias of the last layer before each output.
+    time. `head_bias`: added to the bias of the last layer before each output, so that a
+    ReLU behind it does not begin dead: after `data` it is the mean of the outputs.
     """
     modules = dict(model.named_modules())
     layers = {
@@ -39,7 +40,7 @@ def initialise(model: nn.Module, lock: Model, options: Init, pictures: Iterable[
     for name in heads:
         bias = getattr(modules[name], "bias", None)
         if options.head_bias is not None and bias is not None:
-            nn.init.constant_(bias, options.head_bias)
+            bias.add_(options.head_bias)
 
 
 def _last_layers(lock: Model) -> set[str]:

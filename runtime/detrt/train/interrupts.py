@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import sys
@@ -61,12 +62,13 @@ class Interrupts:
         if self.stop_file is not None and self.stop_file.exists():
             self.stage = True
             self.stop_file.unlink(missing_ok=True)
-        while self._keys and select.select([sys.stdin], [], [], 0)[0]:
-            key = sys.stdin.read(1)
-            if key == "e":
-                self.stage = True
-            if not key:
-                self._keys = False
+        if self._keys and _in_front() and select.select([sys.stdin], [], [], 0)[0]:
+            try:
+                keys = os.read(sys.stdin.fileno(), 64)  # past Python's buffer, which would hide what select looks for
+            except OSError:  # the terminal is gone
+                keys = b""
+            self.stage = self.stage or b"e" in keys
+            self._keys = bool(keys)
 
     @contextmanager
     def listening(self, keys: bool) -> Iterator[None]:
@@ -87,12 +89,22 @@ class Interrupts:
             except ValueError:  # not in the main thread: whoever runs us there handles signals
                 break
         try:
-            with _single_keys() if keys and sys.stdin is not None and sys.stdin.isatty() else _no_keys() as self._keys:
+            with _single_keys() if keys and _in_front() else _no_keys() as self._keys:
                 yield
         finally:
             self._keys = False
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _in_front() -> bool:
+    """True if keys of a terminal are for us; reading or changing it from the background would stop the process."""
+    if sys.stdin is None or not sys.stdin.isatty() or not hasattr(os, "tcgetpgrp"):
+        return False
+    try:
+        return os.tcgetpgrp(sys.stdin.fileno()) == os.getpgrp()
+    except OSError:
+        return False
 
 
 @contextmanager

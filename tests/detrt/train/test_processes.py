@@ -93,6 +93,44 @@ def test_two_machines_agree_with_one(tmp_path: Path) -> None:
     same_up_to_summation_order(tmp_path, "one", "two")
 
 
+def norms_over_processes(rank: int, port: int, folder: str) -> None:
+    """What one of two processes does: half of a batch through a shared batch norm."""
+    import torch.distributed as dist
+
+    from detrt.train.distributed import Processes
+    from detrt.train.norms import share_norms
+
+    dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
+    x, net = batch_and_net()
+    share_norms(net, Processes(rank, 2, torch.device("cpu")))
+    half = x.chunk(2)[rank].clone().requires_grad_()
+    net(half).square().mul(torch.arange(5.0)[:, None, None]).sum().backward()
+    gradients = [parameter.grad for parameter in net.parameters()]
+    for gradient in gradients:
+        dist.all_reduce(gradient)
+    torch.save([half.grad, *gradients, *net.buffers()], f"{folder}/{rank}.pt")
+    dist.destroy_process_group()
+
+
+def batch_and_net() -> tuple[torch.Tensor, torch.nn.Module]:
+    torch.manual_seed(0)
+    return torch.randn(6, 5, 4, 4) * 3 + 1, torch.nn.Sequential(torch.nn.BatchNorm2d(5), torch.nn.ReLU())
+
+
+@pytest.mark.long
+def test_batch_norms_see_the_global_batch(tmp_path: Path) -> None:
+    torch.multiprocessing.spawn(norms_over_processes, (free_port(), str(tmp_path)), nprocs=2)
+    x, net = batch_and_net()
+    x.requires_grad_()
+    net(x).square().mul(torch.arange(5.0)[:, None, None]).sum().backward()
+    expected = [parameter.grad for parameter in net.parameters()] + list(net.buffers())
+    halves = [torch.load(tmp_path / f"{rank}.pt", weights_only=True) for rank in range(2)]
+    torch.testing.assert_close(torch.cat([halves[0][0], halves[1][0]]), x.grad, rtol=1e-4, atol=1e-4)
+    for half in halves:
+        for found, wanted in zip(half[1:], expected, strict=True):
+            torch.testing.assert_close(found, wanted, rtol=1e-4, atol=1e-4)
+
+
 @pytest.mark.long
 def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     found = stages()[:1]

@@ -171,7 +171,12 @@ def environment() -> dict[str, str]:
     """For a subprocess that imports what this process imports."""
     here = Path(__file__).parent
     runtime = Path(detrt.devices.__file__).parents[2]
-    return {**os.environ, "PYTHONPATH": f"{runtime}:{here}", "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
+    return {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(runtime), str(here), os.environ.get("PYTHONPATH", "")]),
+        "OMP_NUM_THREADS": "1",
+        "GLOO_SOCKET_IFNAME": "lo",
+    }
 
 
 if __name__ == "__main__":
