@@ -16,6 +16,7 @@ import pytest
 from detrt.devices.gti5801.chipdat import decode
 from detrt.devices.gti5801.errors import DeviceError
 from detrt.devices.gti5801.kit import pack_files, simulate_files
+from detrt.devices.gti5801.simulator import simulate
 
 DOCUMENT: dict[str, Any] = {
     "layer": [
@@ -67,6 +68,26 @@ def test_packed_and_simulated(tmp_path: Path) -> None:
     assert simulate_files(*files, tmp_path / "out.npy") == (16, 14, 14)
     answer = np.load(tmp_path / "out.npy")
     assert answer.dtype == np.float32 and answer.min() >= 0 and answer.max() <= 31
+
+
+@pytest.mark.parametrize(("one_coef", "outputs"), [([0, 1], 15), ([0, 1], 30), ([1, 0], 15)])
+def test_outputs_are_filled_up_to_fours(tmp_path: Path, one_coef: list[int], outputs: int) -> None:
+    """The vendor's software chip gives 15 and 30 outputs back as 16 and 32 planes."""
+    document = copy.deepcopy(DOCUMENT)
+    document["layer"][0] |= {"output_channels": outputs, "one_coef": one_coef}
+    rng, tensors, inputs = np.random.default_rng(1), arrays(), 8
+    for k, one in enumerate(one_coef):
+        shape = (outputs, inputs, 1, 1) if one else (inputs, 1, 3, 3)
+        tensors |= {f"w{k}": rng.integers(-9, 20, shape) / 2**6, f"b{k}": np.zeros(shape[0])}
+        inputs = shape[0]
+    paths = written(tmp_path, document, tensors)
+    pack_files(*paths, tmp_path / "chip.dat")
+    network = decode((tmp_path / "chip.dat").read_bytes())
+    assert network.shapes[-1].output_channels == outputs
+    assert simulate_files(*paths, tmp_path / "out.npy") == (-(-outputs // 4) * 4, 14, 14)
+    answer = np.load(tmp_path / "out.npy")
+    assert answer[:outputs].any() and not answer[outputs:].any()
+    assert np.array_equal(simulate(network, tensors["input"]), answer)
 
 
 def test_depthwise_weights_may_be_written_in_three_shapes(tmp_path: Path) -> None:

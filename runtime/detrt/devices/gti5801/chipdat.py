@@ -6,14 +6,16 @@ The layout was measured on the vendor's converter; `encode` writes the same byte
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from detrt.devices.gti5801.arithmetic import MAX_SHIFT
 from detrt.devices.gti5801.errors import ArtifactError, NetworkError
 from detrt.devices.gti5801.legality import MAX_MAJORS, check_network, check_shapes
 from detrt.devices.gti5801.network import TILE, ChipNetwork, Kind, Major, MajorShape, Sublayer, ceil4
-from detrt.devices.gti5801.records import RECORD, pack, record_count, unpack
+from detrt.devices.gti5801.records import ENGINES, RECORD, pack, record_count, unpack
 
 HEADER_WORDS = 37
 HEADER_BYTES = 4 * HEADER_WORDS
@@ -194,6 +196,19 @@ def _read_header(data: bytes, name: str) -> tuple[list[MajorShape], list[list[in
     return shapes, shifts, bool(_bits(header[1], 31, 31))
 
 
+def _without_padding(shape: MajorShape, body: npt.NDArray[np.uint8]) -> MajorShape:
+    """The last major layer with its real outputs: up to three planes that fill a group of four have a bias field of 0.
+
+    The header counts such planes, the records tell them apart. `body` ends where the records of the last sublayer do.
+    """
+    (inputs, outputs), kind = shape.widths[-1], shape.kinds[-1]
+    records = body[-RECORD * record_count(kind, shape.bits, inputs, outputs) :]
+    fields = records.reshape(ceil4(outputs) // ENGINES, -1, ENGINES, RECORD)[:, -1, :, 9:]
+    real = fields.any(axis=2).reshape(-1)
+    padding = next((n for n in range(ENGINES) if real[-1 - n]), 0)
+    return replace(shape, output_channels=ceil4(outputs) - padding)
+
+
 def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
     """The network in the bytes of a chip.dat.
 
@@ -209,6 +224,8 @@ def decode(data: bytes, name: str = "chip.dat") -> ChipNetwork:
     if len(data) != expected:
         raise ArtifactError(f"{len(data):,} bytes, the network in its header needs {expected:,}", name)
     body = np.frombuffer(data, np.uint8)
+    end = HEADER_BYTES + 4 * RECORD * lines(tuple(shapes))
+    shapes[-1] = _without_padding(shapes[-1], body[:end])
     at, majors = HEADER_BYTES, []
     for number, (shape, row) in enumerate(zip(shapes, shifts, strict=True), start=1):
         layers = []

@@ -41,9 +41,9 @@ def _shape_problems(number: int, shape: MajorShape, last: bool) -> Iterator[str]
     if not 1 <= len(shape.kinds) <= MAX_SUBLAYERS:
         yield f"{at}: {len(shape.kinds)} sublayers, allowed are 1 to {MAX_SUBLAYERS}"
         return
-    step = 8 if last else 4
-    if not (0 < shape.output_channels <= MAX_CHANNELS and shape.output_channels % step == 0):
-        place = "of the last major layer" if last else "between layers"
+    step, outputs = (8, ceil4(shape.output_channels)) if last else (4, shape.output_channels)
+    if not (0 < outputs <= MAX_CHANNELS and outputs % step == 0):
+        place = "in the last major layer, rounded up to fours," if last else "between layers"
         yield f"{at}: {shape.output_channels} output channels; {place} they must be a multiple of {step}, at most {MAX_CHANNELS}"
     if number == 1 and shape.input_channels not in FIRST_CHANNELS:
         yield f"{at}: {shape.input_channels} input channels; the first layer takes {', '.join(map(str, FIRST_CHANNELS))}"

@@ -104,9 +104,9 @@ class ChipNetwork:
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
-        """CHW of the result."""
+        """CHW of the result. The chip gives out whole groups of four planes, filled up with zeros."""
         last = self.majors[-1].shape
-        return last.output_channels, last.output_size, last.output_size
+        return ceil4(last.output_channels), last.output_size, last.output_size
 
     def sublayers(self) -> Iterator[tuple[Major, int, Sublayer]]:
         """(major, index in it from 0, sublayer) in execution order."""

@@ -114,7 +114,8 @@ class Simulator:
                     trace(number, index, x)
             if shape.pooling:
                 x = _pool(x, self.network.sampling)
-        result = x.astype(np.float32)
+        result = np.zeros(self.network.output_shape, np.float32)
+        result[: len(x)] = x
         last = self.network.majors[-1].shape
         if last.pooling and last.output_size == 7:
             result *= FC77_GAIN
