@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,7 +21,7 @@ from test_gti5801_one_arithmetic import chip_stage, pictures  # noqa: E402
 
 from detrt.devices.gti5801 import exporting as export_module  # noqa: E402
 from detrt.devices.gti5801.arithmetic import quantize_input  # noqa: E402
-from detrt.devices.gti5801.artifacts import load_artifacts  # noqa: E402
+from detrt.devices.gti5801.artifacts import check_manifest, load_artifacts  # noqa: E402
 from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import ArtifactError, DeviceError  # noqa: E402
 from detrt.devices.gti5801.exporting import export  # noqa: E402
@@ -203,6 +204,25 @@ def test_a_broken_manifest_is_refused(tmp_path: Path, text: str) -> None:
     (tmp_path / "MANIFEST.json").write_text(text)
     with pytest.raises(ArtifactError, match=r"MANIFEST\.json"):
         load_artifacts(tmp_path)
+
+
+def test_a_manifest_vouches_for_itself_too(exported: Path, tmp_path: Path) -> None:
+    """Any one bit of it flipped is noticed, in what it says of the spec as in what it says of files."""
+    folder = tmp_path / "a"
+    shutil.copytree(exported, folder)
+    place = folder / "MANIFEST.json"
+    data = place.read_bytes()
+    for at in range(0, len(data) - 1, 7):
+        harmed = bytearray(data)
+        harmed[at] ^= 1
+        place.write_bytes(harmed)
+        try:
+            same = json.loads(harmed) == json.loads(data)
+        except ValueError:
+            same = False
+        if not same:
+            with pytest.raises(ArtifactError):
+                check_manifest(folder)
 
 
 def test_pictures_of_another_shape_are_refused(exported: Path) -> None:

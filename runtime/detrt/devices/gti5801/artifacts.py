@@ -33,6 +33,12 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
+def _seal(manifest: Mapping[str, Any]) -> str:
+    """Hex digest of what a manifest says besides its seal, so that damage to itself shows too."""
+    said = {key: value for key, value in manifest.items() if key != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
+
+
 def write_folder(folder: Path, fill: Callable[[Path], None], about: Mapping[str, Any]) -> dict[str, Any]:
     """Lets `fill` write into a new folder beside `folder`, adds the manifest, and swaps it in; gives the manifest.
 
@@ -51,6 +57,7 @@ def write_folder(folder: Path, fill: Callable[[Path], None], about: Mapping[str,
         fill(new)
         files = {p.name: {"bytes": p.stat().st_size, "sha256": sha256(p)} for p in sorted(new.iterdir())}
         manifest = {"schema": SCHEMA, **about, "files": files}
+        manifest["seal"] = _seal(manifest)
         (new / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         for path in new.iterdir():
             _sync(path)
@@ -154,6 +161,8 @@ def check_manifest(folder: Path) -> dict[str, Any]:
         or DESCRIPTION not in files
     ):
         raise ArtifactError(f"not a manifest of schema {SCHEMA} for the 5801", place)
+    if manifest.get("seal") != _seal(manifest):
+        raise ArtifactError("was changed or damaged: its seal is another text's", place, "export again")
     for name, entry in files.items():
         path = folder / name
         if Path(name).name != name or not isinstance(entry, dict):
