@@ -116,10 +116,20 @@ def _dispatch(arguments: list[str]) -> int:
     if getattr(command, "PASSES_ON", False):
         args.rest = unknown
     elif unknown:
-        parser.error(f"unrecognized arguments: {' '.join(unknown)}")
+        parser.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown, parser)}")
     result: int = command.run(args)
     sys.stdout.flush()
     return result
+
+
+def _meant(unknown: list[str], parser: argparse.ArgumentParser) -> str:
+    """A second line with the options that were meant, where some are near."""
+    from detc.diagnostics.did_you_mean import closest
+
+    options = [word for word in parser.format_usage().replace("[", " ").replace("]", " ").split() if word[:2] == "--"]
+    near = [closest(word.partition("=")[0], options) for word in unknown if word.startswith("--")]
+    named = ", ".join(f"`{word}`" for word in near if word)
+    return f"\nhelp: did you mean {named}?" if named else ""
 
 
 def _help() -> str:

@@ -102,7 +102,8 @@ def declare_model(item: tree.Block, scope: Environment) -> list[tuple[tree.Requi
         body = ModelBody(inner, label.id)
         body.run(item.items)
         _complete(item, label.id, body)
-        broken = has_errors(context.findings[before:])
+        # A param with a mistake breaks an output without a finding of the model's own.
+        broken = has_errors(context.findings[before:]) or body.broken
         outputs = {name: body.members[name] for name in body.outputs}
         if broken:
             # Names are needed still: heads are read for their own mistakes.
@@ -115,7 +116,7 @@ def declare_model(item: tree.Block, scope: Environment) -> list[tuple[tree.Requi
         context.builder = outer
     host = frozenset(made.path for made in builder.nodes if made.host)
     model = Model(label.id, kind, graph, [h for h in heads if h], item.span, item.doc, host)
-    good = not has_errors(context.findings[before:])
+    good = not broken and not has_errors(context.findings[before:])
     scope.bind(label.id, model if good else BROKEN, label.span)
     if good and scope.root:
         context.program.models.setdefault(label.id, model)

@@ -127,9 +127,10 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
     stages: list[Stage] = []
     done: dict[str, dict[str, Any]] = {}
     for draft in ordered:
-        ready = draft.start is None or draft.start[0] in done
+        if draft.start is not None and draft.start[0] not in done:
+            continue  # what it starts from has mistakes: nothing can be said of its own quantisation
         quantize = quantized(draft, done, at)
-        if not (ready and draft.good and draft.model is not None and quantize is not None):
+        if not (draft.good and draft.model is not None and quantize is not None):
             continue
         done[draft.id] = quantize
         stages.append(resolved(draft, quantize))

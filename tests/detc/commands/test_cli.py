@@ -65,7 +65,8 @@ def test_a_slip_in_the_command_is_understood(capsys: pytest.CaptureFixture[str])
 
 def test_a_wrong_option_is_a_users_mistake(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "gnetdet448", "--tarket", "x"]) == 1
-    assert "--tarket" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--tarket" in err and "did you mean `--target`?" in err
 
 
 def test_a_slip_in_a_library_spec_is_understood(capsys: pytest.CaptureFixture[str]) -> None:
@@ -345,3 +346,9 @@ def test_fmt_keeps_links_and_permissions_and_passes_folders_by(tiny: Path) -> No
     assert Path("link.det").is_symlink() and tiny.read_text() == "param a: int = 1\n"
     assert tiny.stat().st_mode & 0o777 == 0o600
     assert main(["fmt", "--check", "."]) == 0
+
+
+@pytest.mark.parametrize("value", ["bn=yes", "classes=-1", "classes=abc", "image=448 epochs"])
+def test_one_wrong_parameter_is_one_error(value: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "gnetdet448", "--target", "gti5801", "-q", "--set", value]) == 1
+    assert capsys.readouterr().out.count("error[") == 1
