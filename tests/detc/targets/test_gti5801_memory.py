@@ -24,6 +24,7 @@ def test_the_widest_first_layer_is_the_converters(size: int, pooled: bool, chann
         errors = codes(judge(first_layer(size, pooled, count), gti5801).findings, "error")
         return [code for code in errors if code == "GTI142"]
 
+    assert "GTI143" not in codes(judge(first_layer(size, pooled, channels // 8 * 8), gti5801).findings)
     # The last layer of a net is padded to 8 channels, so the next step that can fail is 8 further.
     assert memory(channels // 8 * 8) == []
     assert memory(channels // 8 * 8 + 8) == ["GTI142"]
@@ -36,6 +37,12 @@ def test_the_widest_first_layer_is_the_converters(size: int, pooled: bool, chann
 def test_pairs_of_widths(size: int, into: int, out: int, fits: bool, gti5801: Target) -> None:
     facts = Facts(gti5801)
     assert (map_bytes(into, size, facts) + map_bytes(out, size, facts) <= 3 * 2**20) is fits
+
+
+def test_maps_that_fit_by_size_alone_are_a_warning(gti5801: Target) -> None:
+    """The second layer reads 1 MiB at block 1 and would write 2 MiB at block 3, beyond the ring's end."""
+    judged = judge(Net(224).conv(32).conv(64, 8), gti5801)
+    assert codes(judged.findings) == ["GTI143"]
 
 
 def test_the_remedy_names_the_most_channels_that_fit(gti5801: Target) -> None:

@@ -261,13 +261,14 @@ def check_depth_shortcuts(mapper: Mapper) -> Iterator[Finding]:
 
 
 def check_placement(mapper: Mapper, majors: list[Major]) -> Iterator[Finding]:
+    """Not of the first sublayer: there the sum of both maps decides, measured on the vendor's converter up to the last byte."""
     facts = mapper.facts
     exact = facts["memory.placement.exact_up_to"]
     sizes = [mapper.maps(major) for major in majors]
     for major, maps, placements in zip(majors, sizes, place_maps(sizes, facts), strict=True):
         for index, (read, written), placed in zip(range(major.first, major.stop), maps, placements, strict=True):
             fits = read + written <= facts.number("memory.activations.size")
-            if fits and max(read, written) > int(exact.value) and collides(placed, facts):
+            if index and fits and max(read, written) > int(exact.value) and collides(placed, facts):
                 layer = mapper.layers[index]
                 yield PLACEMENT(
                     layer.conv.span,
