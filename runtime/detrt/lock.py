@@ -207,7 +207,7 @@ class Stage(Part):
     save_every: PositiveInt | None = None
     choose: Literal["map50", "map", "loss"] = "map50"
     early_stop: EarlyStop | None = None
-    score: Literal["coco", "voc"] = "coco"
+    score: Literal["coco", "pycocotools", "voc", "voc2007"] = "coco"
     seed: int | None = 0
     quantize: Quantize = Quantize()
     calibrate: Calibrate | None = None

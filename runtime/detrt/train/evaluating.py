@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from detrt.errors import DetrtError
+from detrt.evaluate.score import RULES
 from detrt.lock import read_lock
 from detrt.train.distributed import process_group
 from detrt.train.finding import add_checkpoint_options, find_checkpoint, load_trained
@@ -39,6 +40,7 @@ def _options(argv: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser("evaluate.py", description="Scores a checkpoint on a split of its data set.")
     add_checkpoint_options(parser)
     parser.add_argument("--split", choices=("train", "val", "test"), help="default: test if there is one, else val")
+    parser.add_argument("--rule", choices=RULES, help="how boxes are scored (default: as in training)")
     parser.add_argument(
         "--set", dest="sets", action="append", default=[], metavar="NAME=VALUE", help="e.g. head.conf=0.2"
     )
@@ -63,17 +65,18 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         task.check_labels(lambda line: None)
         form = torch.channels_last if stage.channels_last else torch.contiguous_format
         place(trained.network.model, processes.device, form)
+        rule = found.rule or stage.score
         loader = task.plain_loader(
             split, batch=stage.batch, rank=processes.rank, world=processes.world, workers=found.workers
         )
         scores = validate(
-            trained.network, trained.network.model, task, task.head(stage), split, loader, processes, stage.score
+            trained.network, trained.network.model, task, task.head(stage), split, loader, processes, rule
         )
     if scores is None or not processes.first:
         return 0
     # The loss is left out: its moving normaliser is the training's.
     figures = {name: value for name, value in scores.metrics.items() if name.startswith("map")}
-    print(f"{path}  stage {stage.id}, epoch {trained.state.get('epoch')}, {split} split, {stage.score} rules")
+    print(f"{path}  stage {stage.id}, epoch {trained.state.get('epoch')}, {split} split, {rule} rules")
     for name, value in figures.items():
         print(f"  {name:<24} {value:.4f}")
     if found.json is not None:
@@ -81,7 +84,7 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
             "checkpoint": str(path),
             "stage": stage.id,
             "split": split,
-            "score": stage.score,
+            "score": rule,
             "figures": figures,
         }
         write_text(found.json, json.dumps(content, indent=2, sort_keys=True) + "\n")

@@ -30,14 +30,14 @@ from detrt.train.schedule import learning_rate
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
 
-RESUMABLE = ("identity", "seed", "standing", "ema_steps", "scaler", "world", "random")
+RESUMABLE = ("identity", "seed", "standing", "ema_steps", "scaler", "world", "data", "random")
 """What the state of a checkpoint that can be gone on from has."""
 
 
 @dataclass(slots=True)
 class Standing:
     """Where a stage stands. `epoch` and `step` say what comes next; the rest is what choosing and stopping early
-    remember.
+    remember; `waited` is the number of epochs since the best one.
     """
 
     epoch: int = 0
@@ -57,6 +57,7 @@ class TrainingStage:
     def __init__(self, context: Context, stage: Stage, number: int, network: Network, seed: int) -> None:
         self.stage, self.network, self.seed, processes = stage, network, seed, context.processes
         self.task, self.identity = context.task(stage), context.identity(stage)
+        self.data_hash = context.data_hashes()[stage.data]
         self.processes, self.interrupts, self.progress = processes, context.interrupts, context.progress
         self.folder = context.folder.stage(stage.id)
         self.device = processes.device
@@ -261,7 +262,7 @@ class TrainingStage:
             return False
         score = -metrics[key] if key == "loss" else metrics[key]
         if at.best is not None and not score > at.best:
-            at.waited += 1
+            at.waited = at.epoch + 1 - (at.best_epoch or 0)
             return False
         at.best, at.best_epoch, at.best_metrics, at.waited = score, at.epoch + 1, metrics, 0
         return True
@@ -343,6 +344,7 @@ class TrainingStage:
             "ema_steps": self.ema.steps if self.ema else None,
             "scaler": self.scaler.state_dict(),
             "world": self.processes.world,
+            "data": self.data_hash,
             "random": [words for _, words in everyone],
         }
         write_checkpoint(self.folder / "last.safetensors", tensors, state)
@@ -370,6 +372,8 @@ class TrainingStage:
         self.at = Standing(**standing)
         self.terms = tuple(self.at.sums)
         self._freeze(self.at.epoch)
+        if checkpoint.state["data"] != self.data_hash:
+            self.progress.say("the data set has changed since the checkpoint: the run goes on, but is not the same run")
         rank = self.processes.rank
         if checkpoint.state["world"] == self.processes.world:
             randomness.restore(checkpoint.group(f"random/{rank}"), checkpoint.state["random"][rank], self.device)

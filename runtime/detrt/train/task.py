@@ -17,8 +17,7 @@ from detrt.data.loader import Batch, plain_loader, train_loader
 from detrt.data.opening import has_split, open_dataset
 from detrt.data.sample import DataSet
 from detrt.errors import DetrtError
-from detrt.evaluate.coco import score_coco
-from detrt.evaluate.voc import score_voc
+from detrt.evaluate.score import score
 from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
@@ -122,8 +121,7 @@ class DetectionTask:
         found = dict(detections)
         dataset = self.dataset(split)
         in_order = [found.get(picture.id, Detections.none()) for picture in dataset]
-        result = score_voc(dataset, in_order) if rule == "voc" else score_coco(dataset, in_order)
-        return result.figures()
+        return score(dataset, in_order, rule).figures()
 
     def _cache(self, split: str) -> PictureCache:
         if split not in self._caches:

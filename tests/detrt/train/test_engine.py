@@ -346,6 +346,25 @@ def test_early_stop(tmp_path: Path) -> None:
     assert found["epochs"] == found["best_epoch"] + 2
 
 
+def test_patience_counts_epochs_whatever_is_validated(tmp_path: Path) -> None:
+    sgd = {"name": "sgd", "lr": 0.0}
+    entry = stage("float", epochs=40, early_stop={"patience": 4}, validate_every=2, ema=None, optimizer=sgd)
+    assert run(write_lock(tmp_path, [entry]), "--name", "a") == 0
+    found = result(tmp_path)["stages"][0]
+    assert (found["best_epoch"], found["epochs"]) == (2, 6)
+
+
+def test_changed_data_are_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = write_lock(tmp_path, [stage("float")])
+    assert run(path, "--name", "a") == 0
+    (tmp_path / "runs/a/float/stage.json").unlink()
+    content = json.loads(path.read_text())
+    content["data"]["shapes"]["train"]["seed"] = 9
+    path.write_text(json.dumps(content))
+    assert run(path, "--name", "a", "--resume") == 0
+    assert "the data set has changed" in capsys.readouterr().out
+
+
 def test_numbered_checkpoints_and_rare_validation(tmp_path: Path) -> None:
     path = write_lock(tmp_path, [stage("float", epochs=5, save_every=2, validate_every=3)], test=False)
     assert run(path, "--name", "a") == 0

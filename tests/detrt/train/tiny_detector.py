@@ -142,7 +142,7 @@ def lock(
                 "root": ".",
                 "classes": CLASSES,
                 "train": {"images": pictures, "seed": 1},
-                "val": {"images": 4, "seed": 2},
+                "val": {"images": 5, "seed": 2},
                 "test": {"images": 4, "seed": 3} if test else None,
                 "options": {"size": [32, 32], "objects": [1, 2]},
             }
