@@ -17,6 +17,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from chip_nets import random_net  # noqa: E402
 from test_gti5801_one_arithmetic import chip_stage, pictures  # noqa: E402
 
 from detrt.devices.gti5801 import exporting as export_module  # noqa: E402
@@ -26,7 +27,6 @@ from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import ArtifactError, DeviceError  # noqa: E402
 from detrt.devices.gti5801.exporting import export  # noqa: E402
 from detrt.devices.gti5801.files import labels_text, yaml_string  # noqa: E402
-from random_nets import random_net  # noqa: E402
 
 FILES = {
     "GNetDet.yaml",

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from random_nets import RandomNet, random_net  # noqa: E402
+from chip_nets import RandomNet, random_net  # noqa: E402
 
 from detrt.devices.gti5801.arithmetic import quantize_input  # noqa: E402
 from detrt.devices.gti5801.calibration import calibrate  # noqa: E402

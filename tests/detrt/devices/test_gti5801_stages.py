@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from random_nets import random_net  # noqa: E402
+from chip_nets import random_net  # noqa: E402
 from test_gti5801_one_arithmetic import CHIP, WEIGHTS, chip_stage, pictures  # noqa: E402
 
 from detrt.devices import backend  # noqa: E402
