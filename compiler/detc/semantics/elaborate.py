@@ -94,6 +94,7 @@ class Walk:
         for name in lost:
             if name not in self.scope.names and name not in self.scope.later:
                 self.scope.bind(name, BROKEN, None)
+        self._attributes(file.items)
         self.items(file.items)
         if not self.scope.root:
             return
@@ -107,6 +108,11 @@ class Walk:
         for gate, scope in self.gates:
             gates.declare(gate, scope)
         overrides.finish(self.scope)
+
+    def _attributes(self, items: Sequence[tree.AnyItem]) -> None:
+        from detc.semantics.facts import check_attributes
+
+        check_attributes(items, self.context)
 
     def items(self, items: Sequence[tree.AnyItem]) -> None:
         for item in items:

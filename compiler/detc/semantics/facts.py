@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from detc.diagnostics import Related, Rule, Span
 from detc.diagnostics.did_you_mean import closest
@@ -15,10 +15,13 @@ from detc.semantics.schema.kind import MISSING
 from detc.semantics.values import PathText, Quantity, Range, Symbol
 from detc.syntax import tree
 
+if TYPE_CHECKING:
+    from detc.semantics.environment import Context
+
 UNKNOWN_ATTRIBUTE = Rule(
     "TGT110",
     "error",
-    """no attribute of a target is called `@{actual}`
+    """no attribute is called `@{actual}`
 
     `@source("document, place")` says where a fact comes from, `@placeholder` that it has no source yet.""",
     help="{remedy}",
@@ -254,6 +257,19 @@ def fact_value(expr: tree.Expr, at: Reader, name: str) -> tuple[Any, str] | Any:
 
     value = read(expr)
     return value if value is MISSING else (value, dimensions.pop() if len(dimensions) == 1 else "")
+
+
+def check_attributes(items: Iterable[tree.AnyItem], context: Context) -> None:
+    """A finding for each attribute that nobody knows, at any depth. Targets are left out: reading their facts tells."""
+    pending = [item for item in items if not (isinstance(item, tree.Block) and item.kind.id == "target")]
+    for item in pending:
+        for attribute in item.attributes:
+            name = attribute.name
+            if name.id not in ATTRIBUTES:
+                remedy = did_you_mean(name.id, ATTRIBUTES)
+                context.report(UNKNOWN_ATTRIBUTE(name.span, actual=name.id, remedy=remedy))
+        pending += getattr(item, "items", ())
+        pending += getattr(item, "otherwise", ())
 
 
 def _origin(item: tree.Item, around: Origin, at: Reader) -> Origin:

@@ -103,3 +103,10 @@ TOPICS = {"names": NAMES, "calls": CALLS, "values": VALUES, "shapes": SHAPES}
 @pytest.mark.parametrize("topic", TOPICS)
 def test_every_mistake_gives_its_finding(topic: str, tmp_path: Path, golden: Callable[[str, str], None]) -> None:
     golden(f"semantics/findings_{topic}.txt", _sections(TOPICS[topic], tmp_path))
+
+
+def test_an_attribute_that_nobody_knows_is_named_wherever_it_stands(tmp_path: Path) -> None:
+    found = lines(run(tmp_path, model('@sorce("a", "b")\noutput y = frame |> conv(3)', "@placeholdr\nlet a = 3")))
+    assert [line.split()[0] for line in found] == ["TGT110", "TGT110"]
+    assert "did you mean `placeholder`?" in found[0] and "did you mean `source`?" in found[1]
+    assert not lines(run(tmp_path, model('@source("a", "b")\noutput y = frame |> conv(3)')))
