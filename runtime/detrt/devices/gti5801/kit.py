@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -34,13 +35,14 @@ def read_json(path: Path) -> Any:
 
 
 def _spellings(name: str, shape: Shape) -> tuple[Shape, ...]:
-    """Shapes of one tensor that mean the same in C order: depthwise also [1, C, 3, 3] and [C, 3, 3], 1x1 also [O, I]."""
+    """Shapes of one tensor that mean the same in C order: flat, depthwise also [1, C, 3, 3] and [C, 3, 3], 1x1 also [O, I]."""
     if not name.startswith("w"):
         return (shape,)
     outputs, inputs, side, _ = shape
+    flat = (math.prod(shape),)
     if side == 1:
-        return (shape, (outputs, inputs))
-    return (shape, (1, outputs, 3, 3), (outputs, 3, 3)) if inputs == 1 else (shape,)
+        return (shape, flat, (outputs, inputs))
+    return (shape, flat, (1, outputs, 3, 3), (outputs, 3, 3)) if inputs == 1 else (shape, flat)
 
 
 def load(description: Path, tensors: Path, with_input: bool) -> tuple[ChipNetwork, npt.NDArray[np.uint8] | None]:

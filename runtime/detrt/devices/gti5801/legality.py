@@ -82,7 +82,7 @@ def _kind_problems(at: str, shape: MajorShape) -> Iterator[str]:
     if shape.bits != 8:
         yield f"{at}: 1x1 and depthwise kernels need 8-bit coefficients, not {shape.bits}"
     if shape.kinds == ("depthwise",):
-        yield f"{at}: a single depthwise sublayer gives wrong results on the chip; a pointwise one must follow"
+        yield f"{at}: a single depthwise sublayer gives wrong results on the chip; add another sublayer, as a 1x1 one"
     if shape.kinds[0] == "depthwise" and shape.input_channels % 4:
         yield f"{at}: a depthwise sublayer needs a multiple of 4 channels, not {shape.input_channels}"
     if shape.input_channels != shape.output_channels and shape.kinds[:2] in (
