@@ -14,7 +14,6 @@ from detrt.errors import DetrtError
 from detrt.lock import Caps, Lock, Stage
 from detrt.train.context import Context
 from detrt.train.contracts import Backend
-from detrt.train.interrupts import Interrupted
 from detrt.train.network import Network, Pictures, quantise
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32
@@ -35,7 +34,7 @@ class Calibration:
 
 
 def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
-    """Measures the caps of a stage. Raises DetrtError without a target, Interrupted if the run was asked to stop."""
+    """Measures the caps of a stage. Raises DetrtError without a target."""
     if context.backend is None:
         problem = f"stage `{stage.id}` calibrates activations, but the lock has no target"
         raise DetrtError(problem, remedy="build with --target")
@@ -51,8 +50,6 @@ def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
 
     scored = score if context.task(stage).has_split("val") else None
     found = calibrate(network, context.lock, stage, context.backend, pictures, scored, context.progress.note)
-    if context.interrupts.run:
-        raise Interrupted(context.interrupts.run)
     took = duration(time.monotonic() - begun)
     context.progress.note(f"{stage.name}: {len(found.caps)} caps at percentile {found.percentile:g}, {took}")
     scores = {f"map50/percentile {percentile:g}": value for percentile, value in found.scores.items()}

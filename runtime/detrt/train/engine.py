@@ -38,12 +38,9 @@ def train(model: ModelClasses, lock_path: Path, options: Options, make_task: Tas
     except DetrtError as error:
         _complain(f"error: {error}", first_only=False)
         return 1
-    except Interrupted as stop:
-        _complain("interrupted: the state is kept; go on with --resume")
-        return 128 + stop.signal
-    except KeyboardInterrupt:
-        _complain("interrupted: go on from the last checkpoint with --resume")
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as stop:
+        _complain("interrupted: what there is is kept; go on with --resume")
+        return 128 + (stop.signal if isinstance(stop, Interrupted) else signal.SIGINT)
 
 
 def _complain(text: str, first_only: bool = True) -> None:

@@ -1,4 +1,6 @@
-"""Being asked to stop: Ctrl-C or a signal ends the run after the present step; key `e` or a file `stop` ends only the stage."""
+"""Being asked to stop: Ctrl-C or a signal ends the run after the present step; key `e` or a file `stop` ends only
+the stage.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,8 @@ _LOOK_EVERY = 10
 """Steps between two agreements of several processes on whether to stop; a process alone looks at every step."""
 
 
-class Interrupted(Exception):
-    """The run was asked to stop and its state is on the disk. `signal` is the number of the signal."""
+class Interrupted(KeyboardInterrupt):
+    """The run was asked to stop; what it needs to go on is on the disk. `signal` is the number of the signal."""
 
     def __init__(self, signal_number: int) -> None:
         super().__init__(signal_number)
@@ -36,6 +38,18 @@ class Interrupts:
         self.stage = False
         self.stop_file: Path | None = None
         self._keys = False
+        self._deferred = False
+
+    @contextmanager
+    def deferred(self) -> Iterator[None]:
+        """Inside, a signal only sets `run`, for the loop to look at between two steps; outside it ends the run at
+        once.
+        """
+        self._deferred = True
+        try:
+            yield
+        finally:
+            self._deferred = False
 
     def begin_stage(self, folder: Path) -> None:
         """Forgets an earlier wish to end a stage, and a stop file left over from before."""
@@ -72,14 +86,15 @@ class Interrupts:
 
     @contextmanager
     def listening(self, keys: bool) -> Iterator[None]:
-        """Catches SIGINT and SIGTERM, and reads single keys from the terminal if `keys`; puts everything back afterwards.
+        """Catches SIGINT and SIGTERM, and reads single keys from the terminal if `keys`; puts everything back
+        afterwards.
 
-        A second signal acts at once, for the case that the present step hangs.
+        A second signal acts at once in any case: the present step may hang.
         """
 
         def note(number: int, frame: FrameType | None) -> None:
-            if self.run:
-                raise KeyboardInterrupt
+            if self.run or not self._deferred:
+                raise Interrupted(number)
             self.run = number
 
         before: dict[int, Any] = {}

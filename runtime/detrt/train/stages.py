@@ -89,11 +89,12 @@ class TrainingStage:
         """Trains to the end of the stage. Raises Interrupted, with a checkpoint on the disk, when the run is asked
         to stop.
         """
-        while not self.at.ended:
-            if self.at.epoch >= self.stage.epochs:
-                self._finish_without_epochs()
-                break
-            self._one_epoch(trackers)
+        with self.interrupts.deferred():
+            while not self.at.ended:
+                if self.at.epoch >= self.stage.epochs:
+                    self._finish_without_epochs()
+                    break
+                self._one_epoch(trackers)
         return self.at
 
     def _one_epoch(self, trackers: Trackers) -> None:

@@ -281,6 +281,27 @@ def test_a_signal_leaves_a_checkpoint_to_go_on_from(
     assert (tmp_path / "runs/a/float/metrics.csv").read_text().count("\n") == 31
 
 
+def test_a_signal_outside_the_loop_ends_the_run_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from detrt.train.task import DetectionTask
+
+    path = write_lock(tmp_path, all_stages())
+    real, checks = DetectionTask.score, [0]
+
+    def score(self: DetectionTask, split: str, detections: Any, rule: str) -> dict[str, float]:
+        checks[0] += 1
+        if split == "test":  # the figures of a stage, after its loop
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(60)
+        return real(self, split, detections, rule)
+
+    monkeypatch.setattr(DetectionTask, "score", score)
+    begun = time.monotonic()
+    assert run(path, "--name", "a") == 143
+    assert time.monotonic() - begun < 50
+    monkeypatch.setattr(DetectionTask, "score", real)
+    assert run(path, "--name", "a", "--resume") == 0
+
+
 def test_an_interrupt_in_the_middle_of_an_epoch_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

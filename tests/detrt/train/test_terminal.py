@@ -83,6 +83,6 @@ def test_ctrl_c_says_one_line_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     terminal.until(tmp_path / "runs/a/float/last.safetensors")
     os.kill(terminal.process.pid, 2)
     assert terminal.end() == 130
-    assert "interrupted: the state is kept; go on with --resume" in terminal.screen
+    assert "go on with --resume" in terminal.screen
     assert "Traceback" not in terminal.screen
     assert "step 1/3" in terminal.screen
