@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -169,7 +170,7 @@ def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
 
 
 def test_a_reader_that_goes_away_is_no_error() -> None:
-    command = f"{sys.executable} -m detc.cli show gnetdet448 --layers | head -1; exit ${{PIPESTATUS[0]}}"
+    command = f"{shlex.quote(sys.executable)} -m detc.cli show gnetdet448 --layers | head -1; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(["bash", "-c", command], env=ENVIRONMENT, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -333,7 +334,7 @@ def test_an_unwritable_output_is_named_as_it_was_asked_for(tiny: Path, capsys: p
 
 
 def test_closed_output_is_no_fault(tiny: Path) -> None:
-    command = f"{sys.executable} -m detc.cli check tiny.det >&- 2>&-"
+    command = f"{shlex.quote(sys.executable)} -m detc.cli check tiny.det >&- 2>&-"
     assert subprocess.run(["bash", "-c", command], env=ENVIRONMENT).returncode == 0
 
 
