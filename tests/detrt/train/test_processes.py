@@ -32,6 +32,7 @@ def stages() -> list[dict[str, object]]:
     for stage in found:
         stage |= {"epochs": 3, "choose": "loss"}
         # Exact ties of detections may fall either way; the last epoch is compared, whichever is best.
+    found[0]["freeze"] = {"prefixes": ["conv1"], "epochs": 1}
     return found[:2]
 
 
