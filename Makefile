@@ -8,6 +8,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/ready
 TORCH  := torch==2.13.0
+EXTRAS ?= train,dev
 
 .PHONY: setup demo test long fuzz lint bench clean
 
@@ -21,7 +22,7 @@ $(READY): pyproject.toml constraints.txt hatch_build.py compiler/detc/syntax/det
 	  || "$(BIN)/pip" install -q --disable-pip-version-check --index-url https://download.pytorch.org/whl/cpu "$(TORCH)" \
 	  || { [ "$$(uname)" != Linux ] && "$(BIN)/pip" install -q --disable-pip-version-check "$(TORCH)"; } \
 	  || { echo 'no CPU build of $(TORCH) found: see "CPU torch" in README.md'; exit 1; }
-	"$(BIN)/pip" install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	"$(BIN)/pip" install -q --disable-pip-version-check -c constraints.txt -e '.[$(EXTRAS)]'
 	@touch "$(READY)"
 
 demo: $(READY)

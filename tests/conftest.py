@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,12 @@ def require(name: str, there: bool, why: str) -> None:
     if name in required:
         pytest.fail(f"{why} (DETC_REQUIRE asks for {name})", pytrace=False)
     pytest.skip(why)
+
+
+@pytest.fixture(scope="session")
+def needs() -> Callable[[str, str], None]:
+    """`needs(package, group)` skips a test whose optional package is not installed; fails it if DETC_REQUIRE names the group."""
+    return lambda package, group: require(group, find_spec(package) is not None, f"needs {package}")
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,11 +13,6 @@ from tiny_detector import Tiny, environment, run, stage, write_lock
 from detrt.train.trackers import Scene, Trackers
 
 CONFIG = {"spec": "tiny", "seed": 0}
-
-
-def needs(package: str) -> None:
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"needs {package}")
 
 
 def track(name: str, folder: Path, epochs: range, first: int = 0) -> list[str]:
@@ -48,8 +43,8 @@ def test_a_csv_takes_new_columns(tmp_path: Path) -> None:
     assert rows == [{"epoch": "1", "a": "1", "b": ""}, {"epoch": "2", "a": "2", "b": "3"}]
 
 
-def test_tensorboard_has_scalars_and_histograms(tmp_path: Path) -> None:
-    needs("tensorboard")
+def test_tensorboard_has_scalars_and_histograms(needs: Callable[[str, str], None], tmp_path: Path) -> None:
+    needs("tensorboard", "trackers")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
     path = write_lock(tmp_path, [stage("float", epochs=3)])
@@ -78,8 +73,8 @@ def test_tracking_changes_no_weight(tmp_path: Path) -> None:
     assert with_ == without
 
 
-def test_mlflow_keeps_a_run_for_each_stage(tmp_path: Path) -> None:
-    needs("mlflow")
+def test_mlflow_keeps_a_run_for_each_stage(needs: Callable[[str, str], None], tmp_path: Path) -> None:
+    needs("mlflow", "trackers")
     folder = tmp_path / "runs/a/float"
     folder.mkdir(parents=True)
     assert track("mlflow", folder, range(1, 4)) == []
@@ -97,8 +92,8 @@ def test_mlflow_keeps_a_run_for_each_stage(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_wandb_writes_an_offline_run(tmp_path: Path) -> None:
-    needs("wandb")
+def test_wandb_writes_an_offline_run(needs: Callable[[str, str], None], tmp_path: Path) -> None:
+    needs("wandb", "trackers")
     import subprocess
     import sys
 
