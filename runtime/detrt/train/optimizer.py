@@ -33,11 +33,3 @@ def add_l2_gradient(parameters: Sequence[nn.Parameter], decay: float) -> None:
 def l2_term(parameters: Sequence[nn.Parameter], decay: float) -> Tensor:
     """`decay * sum(w ** 2)`, for the record."""
     return decay * torch.stack(torch._foreach_norm(list(parameters))).square().sum()
-
-
-def move_state_like_parameters(optimizer: torch.optim.Optimizer) -> None:
-    """Gives restored moments the memory format of their parameters: mixed formats give the same numbers, slower."""
-    for parameter, state in optimizer.state.items():
-        for key, value in state.items():
-            if isinstance(value, Tensor) and value.shape == parameter.shape and value.stride() != parameter.stride():
-                state[key] = torch.empty_like(parameter).copy_(value)

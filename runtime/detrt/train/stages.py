@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
@@ -23,32 +22,13 @@ from detrt.train.ema import Ema
 from detrt.train.histograms import of_parameters
 from detrt.train.interrupts import Interrupted
 from detrt.train.network import Network, frozen
-from detrt.train.optimizer import add_l2_gradient, l2_term, make_optimizer, move_state_like_parameters
+from detrt.train.optimizer import add_l2_gradient, l2_term, make_optimizer
 from detrt.train.precision import autocast_dtype, place
 from detrt.train.progress import Clock, duration
 from detrt.train.schedule import learning_rate
+from detrt.train.snapshot import Standing, put_back, snapshot
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
-
-RESUMABLE = ("identity", "seed", "standing", "ema_steps", "scaler", "world", "data", "random")
-"""What the state of a checkpoint that can be gone on from has."""
-
-
-@dataclass(slots=True)
-class Standing:
-    """Where a stage stands. `epoch` and `step` say what comes next; the rest is what choosing and stopping early
-    remember; `waited` is the number of epochs since the best one.
-    """
-
-    epoch: int = 0
-    step: int = 0
-    best: float | None = None
-    best_epoch: int | None = None
-    best_metrics: dict[str, float] = field(default_factory=dict)
-    waited: int = 0
-    ended: str = ""
-    seconds: float = 0.0
-    sums: dict[str, float] = field(default_factory=dict)
 
 
 class TrainingStage:
@@ -323,62 +303,12 @@ class TrainingStage:
 
     def save(self) -> None:
         """Writes `last.safetensors`: everything that the rest of the run depends on."""
-        own = randomness.capture(self.device)
-        everyone = self.processes.gather(own)
-        if not self.processes.first:
-            return
-        tensors = {f"model/{name}": value for name, value in self.model.state_dict().items()}
-        if self.ema is not None:
-            tensors |= {f"ema/{name}": value for name, value in self.ema.state_dict().items()}
-        tensors |= {f"head/{name}": value for name, value in self.head.state_dict().items()}
-        for name, parameter in self.named.items():
-            for key, value in self.optimizer.state.get(parameter, {}).items():
-                if isinstance(value, Tensor):
-                    tensors[f"optimizer/{key}/{name}"] = value
-        for rank, (states, _) in enumerate(everyone):
-            tensors |= {f"random/{rank}/{name}": value for name, value in states.items()}
-        at = self.at
-        state = {
-            "identity": self.identity,
-            "seed": self.seed,
-            "standing": {name: getattr(at, name) for name in Standing.__slots__},
-            "ema_steps": self.ema.steps if self.ema else None,
-            "scaler": self.scaler.state_dict(),
-            "world": self.processes.world,
-            "data": self.data_hash,
-            "random": [words for _, words in everyone],
-        }
-        write_checkpoint(self.folder / "last.safetensors", tensors, state)
+        tensors, state = snapshot(self)
+        if self.processes.first:
+            write_checkpoint(self.folder / "last.safetensors", tensors, state)
 
     def restore(self, checkpoint: Checkpoint) -> None:
         """Puts everything back that `save` wrote."""
-        self.model.load_state_dict(checkpoint.group("model"))
-        if self.ema is not None:
-            self.ema.load_state_dict(checkpoint.group("ema"), checkpoint.state["ema_steps"])
-        self.head.load_state_dict(checkpoint.group("head"))
-        moments: dict[str, dict[str, Tensor]] = {}
-        for path, value in checkpoint.group("optimizer").items():
-            key, _, name = path.partition("/")
-            moments.setdefault(name, {})[key] = value
-        for name, parameter in self.named.items():
-            if name in moments:
-                on_host = {"step"} if self.device.type == "cpu" else set()
-                self.optimizer.state[parameter] = {
-                    k: v if k in on_host else v.to(self.device) for k, v in moments[name].items()
-                }
-        move_state_like_parameters(self.optimizer)
-        if checkpoint.state["scaler"]:
-            self.scaler.load_state_dict(checkpoint.state["scaler"])
-        standing = checkpoint.state["standing"]
-        self.at = Standing(**standing)
+        put_back(self, checkpoint)
         self.terms = tuple(self.at.sums)
         self._freeze(self.at.epoch)
-        if checkpoint.state["data"] != self.data_hash:
-            self.progress.say("the data set has changed since the checkpoint: the run goes on, but is not the same run")
-        rank = self.processes.rank
-        if checkpoint.state["world"] == self.processes.world:
-            randomness.restore(checkpoint.group(f"random/{rank}"), checkpoint.state["random"][rank], self.device)
-        else:
-            self.progress.say(
-                f"the checkpoint is of {checkpoint.state['world']} processes, this run has {self.processes.world}"
-            )

@@ -18,7 +18,8 @@ from detrt.train.norms import share_norms
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32, repeatable
 from detrt.train.progress import duration
-from detrt.train.stages import RESUMABLE, TrainingStage
+from detrt.train.snapshot import RESUMABLE
+from detrt.train.stages import TrainingStage
 from detrt.train.trackers import Scene, Trackers
 
 
