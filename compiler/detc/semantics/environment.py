@@ -67,6 +67,8 @@ class Context:
         if key not in self._seen:
             self._seen.add(key)
             self.program.findings.append(finding)
+            if len(self.program.findings) == limits.FINDINGS:
+                raise limits.Stop(rules.TOO_MANY_FINDINGS(finding.span, allowed=limits.FINDINGS))
         return BROKEN
 
     def refuse(self, rule: Rule, span: Span | None, **facts: Any) -> Any:

@@ -21,6 +21,8 @@ TEXT = 65_536
 DEPTH = 100
 """Expressions inside expressions, through calls of blocks; each takes at most 7 Python frames."""
 FILES = 200
+FINDINGS = 500
+"""Findings after which reading on helps nobody."""
 AXIS = 65_536
 """Values along one axis of the input."""
 

@@ -235,6 +235,14 @@ TOO_DEEP = Rule(
     Nesting this deep is refused.""",
     help="name a part by a `let`",
 )
+TOO_MANY_FINDINGS = Rule(
+    "SEM159",
+    "error",
+    """more than {allowed} findings: reading stops here
+
+    A spec with so many mistakes has one cause more often than many. The rest is not looked at.""",
+    help="mend the first ones and check again",
+)
 TOO_LARGE = Rule(
     "SEM133",
     "error",

@@ -23,6 +23,7 @@ DOUBLING = "\n".join(
 HOSTILE = {
     "nodes doubled by blocks": (model("output y = frame |> b19", DOUBLING.replace("{leaf}", "relu")), "SEM130"),
     "nodes repeated": (model("output y = frame |> ((relu |> relu) * 40) * 40"), "SEM130"),
+    "one mistake on each line": ("\n".join(f"let a{n} = b{n}" for n in range(5000)), "SEM159"),
     "repetition of nothing": (model("output y = frame |> ((relu * 0) * 1900) * 1900"), "SEM131"),
     "too many repetitions": (model("output y = frame |> relu * 1000000000"), "SEM133"),
     "lists of lists": (model("let a = [[[0 for i in 0 .. 9999] for j in 0 .. 9999] for k in 0 .. 9999]\noutput y = frame"), "SEM133"),
