@@ -49,8 +49,10 @@ def tally(findings: tuple[Finding, ...]) -> str:
 
 def verdict(compilation: Compilation, terminal: Terminal, strict: bool = False) -> str:
     name, target, fits = visible(compilation.program.name), compilation.target, compilation.fits
-    if target:
+    if target and (fits or compilation.limits):
         said = f"{name} {'fits' if fits else 'does not fit'} {target}"
+    elif target:
+        said = f"{name} has mistakes, so {target} could not judge it"
     else:
         said = f"{name} {'is sound' if fits else 'has mistakes'}"
     passes = not has_errors(compilation.findings, strict)
