@@ -65,7 +65,9 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_table(stages, predictor.kind, result)))
     if args.out is not None:
         figures = {"schema": 1, "model": predictor.name, "kind": predictor.kind, "split": split, "stages": stages}
-        write_whole(args.out, json.dumps({**figures, "figures": result.figures(), "result": result.as_dict()}, indent=2) + "\n")
+        write_whole(
+            args.out, json.dumps({**figures, "figures": result.figures(), "result": result.as_dict()}, indent=2) + "\n"
+        )
     return OK
 
 
