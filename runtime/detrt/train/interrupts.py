@@ -31,20 +31,23 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Interrupts:
-    """`run` is the number of the signal that came, 0 for none; `stage` is true once the stage is to end."""
+    """`run` is the number of the signal that ends the run, 0 for none; `stage` is true once the stage is to end.
+
+    Both change in `look` alone, when all processes have agreed: a process that acted on its own signal would leave the
+    others waiting for it.
+    """
 
     def __init__(self) -> None:
         self.run = 0
         self.stage = False
+        self._asked = 0
         self.stop_file: Path | None = None
         self._keys = False
         self._deferred = False
 
     @contextmanager
     def deferred(self) -> Iterator[None]:
-        """Inside, a signal only sets `run`, for the loop to look at between two steps; outside it ends the run at
-        once.
-        """
+        """Inside, a signal waits for the loop to `look` between two steps; outside it ends the run at once."""
         self._deferred = True
         try:
             yield
@@ -64,12 +67,13 @@ class Interrupts:
                 return False
             if processes.first:
                 self._look_at_keys_and_file()
-            flags = torch.tensor([self.run, int(self.stage)], dtype=torch.int32, device=processes.device)
+            flags = torch.tensor([self._asked, int(self.stage)], dtype=torch.int32, device=processes.device)
             torch.distributed.all_reduce(flags, op=torch.distributed.ReduceOp.MAX)
             self.run, stage = int(flags[0]), int(flags[1])
             self.stage = bool(stage)
         else:
             self._look_at_keys_and_file()
+            self.run = self._asked
         return bool(self.run or self.stage)
 
     def _look_at_keys_and_file(self) -> None:
@@ -93,9 +97,9 @@ class Interrupts:
         """
 
         def note(number: int, frame: FrameType | None) -> None:
-            if self.run or not self._deferred:
+            if self._asked or not self._deferred:
                 raise Interrupted(number)
-            self.run = number
+            self._asked = number
 
         before: dict[int, Any] = {}
         for wanted in (signal.SIGINT, signal.SIGTERM):

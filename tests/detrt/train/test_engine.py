@@ -314,7 +314,7 @@ def test_an_interrupt_in_the_middle_of_an_epoch_changes_nothing(
     def look(self: Interrupts, step: int, processes: Any) -> bool:
         looks[0] += 1
         if looks[0] % 3 == 0:
-            self.run = signal.SIGINT
+            self._asked = signal.SIGINT
         return real(self, step, processes)
 
     monkeypatch.setattr(Interrupts, "look", look)
