@@ -134,7 +134,6 @@ def test_batch_norms_see_the_global_batch(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.xfail(strict=False, reason="a signal between the stages of several processes can still leave one waiting")
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find a process by its rank")
 def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     found = stages()[:1]
