@@ -22,10 +22,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--build", type=Path, metavar="DIR", help="the build folder (default: the one MODEL lies in)")
     parser.add_argument("--split", choices=SPLITS, help="default: test if there is one, else val")
     parser.add_argument("--rule", choices=RULES, default="coco", help="how boxes are scored (default: coco)")
+    parser.add_argument("--iou", type=float, metavar="X", help="average precision at this overlap alone, e.g. 0.4")
     parser.add_argument("--images", type=int, metavar="N", help="only the first N pictures")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where relative data roots start")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the figures there as JSON too")
+    parser.add_argument(
+        "--report", type=Path, metavar="DIR", help="write curves, confusion matrix and threshold sweep there"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
@@ -42,7 +46,9 @@ def run(args: argparse.Namespace) -> int:
         return refuse(f"--images {args.images}: at least 1 picture is needed")
     try:
         from detrt.data.check import check_labels
-        from detrt.evaluate.score import evaluate
+        from detrt.evaluate import summary
+        from detrt.evaluate.report import analyse, write_report
+        from detrt.evaluate.score import detect_all, score
         from detrt.lock import read_lock
         from detrt.predictor import open_predictor
 
@@ -52,13 +58,26 @@ def run(args: argparse.Namespace) -> int:
         dataset, report = check_labels(dataset)
         for line in report.lines():
             print(line)
-        total = min(args.images or len(dataset), len(dataset))
+        part = dataset if args.images is None else dataset.first(args.images)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
-            result = evaluate(predictor, dataset, args.rule, args.images, lambda done: tick(done, total))
+            found = detect_all(predictor, part, lambda done: tick(done, len(part)))
+        result = score(part, found, args.rule, args.iou)
+        analysis = analyse(part, found, result)
+        if args.report is not None:
+            write_report(analysis, args.report, f"{predictor.name}, {predictor.kind}, {split} split")
     except DetrtError as error:
         return refuse(str(error))
     print(f"{predictor.name}, {predictor.kind}, {split} split, {args.rule} rules")
     print("\n".join(f"  {line}" for line in result.lines()))
+    if result.summary:
+        print("\nCOCO figures:")
+        print("\n".join(f"  {line}" for line in summary.lines(result.summary)))
+    precision, recall, f1 = analysis.overall.at(analysis.best)
+    print(
+        f"\nsuggested score threshold {analysis.best:.2f}: precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}"
+    )
+    if args.report is not None:
+        print(f"curves and confusion matrix in {args.report / 'index.html'}")
     stages = _stages(folder, split)
     if stages:
         print("\nbeside the stages of training (their own arithmetic, same split):")

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from math import isfinite
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from detrt.data.classes import nearest
 from detrt.data.notice import Notice
@@ -83,7 +86,7 @@ def _side(value: Any) -> int:
 def _annotation(
     picture: str, rows: list[dict[str, Any]], known: dict[int, str], number: dict[int, int], notices: list[Notice]
 ) -> Annotation:
-    boxes, labels, crowd = [], [], []
+    boxes, labels, crowd, areas = [], [], [], []
     for row in rows:
         category = _key(row.get("category_id"))
         if category not in known:
@@ -101,4 +104,6 @@ def _annotation(
         boxes.append((x, y, x + width, y + height))
         labels.append(number[int(category)])
         crowd.append(bool(row.get("iscrowd", 0)))
-    return Annotation.of(boxes, labels, crowd)
+        area = row.get("area")
+        areas.append(float(area) if isinstance(area, int | float) and 0 <= area < 2**53 else width * height)
+    return replace(Annotation.of(boxes, labels, crowd), areas=np.asarray(areas, np.float64))

@@ -27,13 +27,15 @@ class Annotation:
     is (0, 0, width, height);
 
     `labels` int64 [n], numbers of the set's classes from 0; `crowd` bool [n], regions that stand for many objects
-    (COCO iscrowd); `difficult` bool [n], boxes that VOC's rules neither ask for nor count as wrong.
+    (COCO iscrowd); `difficult` bool [n], boxes that VOC's rules neither ask for nor count as wrong. `areas` float64 [n]
+    in square pixels where the label file has them (COCO's, of the object's outline); None: those of the boxes.
     """
 
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     crowd: NDArray[np.bool_]
     difficult: NDArray[np.bool_]
+    areas: NDArray[np.float64] | None = None
 
     @classmethod
     def of(
@@ -57,7 +59,8 @@ class Annotation:
 
     def take(self, which: NDArray[np.bool_] | NDArray[np.intp]) -> Annotation:
         """Only these boxes, by mask or by index."""
-        return Annotation(self.boxes[which], self.labels[which], self.crowd[which], self.difficult[which])
+        areas = None if self.areas is None else self.areas[which]
+        return Annotation(self.boxes[which], self.labels[which], self.crowd[which], self.difficult[which], areas)
 
     def moved(self, boxes: NDArray[np.float32]) -> Annotation:
         """The same objects with other boxes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from detrt.evaluate.summary import Summary
+
 
 @dataclass(frozen=True, slots=True)
 class ClassResult:
@@ -22,7 +24,8 @@ class ClassResult:
 class Result:
     """Mean average precision over classes that have boxes, all between 0 and 1.
 
-    `rule` is coco or voc; `map` is COCO's mean over IoU 0.5 .. 0.95, for VOC the same as `map50`.
+    `rule` is coco or voc; `map` is COCO's mean over IoU 0.5 .. 0.95, for VOC the same as `map50`. Where another IoU than
+    0.5 was asked for, `map50` and `map` are both at `iou`. `summary` has COCO's twelve figures.
     """
 
     rule: str
@@ -33,6 +36,8 @@ class Result:
     pictures: int
     boxes: int
     detections: int
+    iou: float = 0.5
+    summary: Summary | None = None
 
     def figures(self) -> dict[str, float]:
         """`map50`, `map`, and `map50/CLASS` for every class that has boxes: what gates and trackers read."""
@@ -47,7 +52,8 @@ class Result:
     def lines(self) -> list[str]:
         """A table for the terminal."""
         width = max([5, *(len(c.name) for c in self.classes)])
-        lines = [f"{'class':<{width}}  {'boxes':>6}  {'AP50':>6}  {'AP':>6}"]
+        single = f"AP{self.iou * 100:.0f}"
+        lines = [f"{'class':<{width}}  {'boxes':>6}  {single:>6}  {'AP':>6}"]
         for c in self.classes:
             lines.append(f"{c.name:<{width}}  {c.boxes:>6}  {_shown(c.ap50)}  {_shown(c.ap)}")
         lines.append(f"{'all':<{width}}  {self.boxes:>6}  {_shown(self.map50)}  {_shown(self.map)}")

@@ -36,7 +36,8 @@ def score_voc(
     known = [c.ap50 for c in classes if c.ap50 is not None]
     mean = float(np.mean(known)) if known else 0.0
     boxes = sum(c.boxes for c in classes)
-    return Result("voc", mean, mean, None, tuple(classes), len(dataset), boxes, sum(len(d) for d in detections))
+    found = sum(len(d) for d in detections)
+    return Result("voc", mean, mean, None, tuple(classes), len(dataset), boxes, found, iou)
 
 
 def average_precision(hits: NDArray[np.bool_], asked: int, eleven: bool = False) -> float:
