@@ -185,8 +185,8 @@ def _page(analysis: Analysis, title: str, charts: Sequence[Chart], names: Sequen
     if result.summary:
         rows = [(name, _shown(value), NAMES[name]) for name, value in result.summary.items()]
         parts.append(_table("COCO figures", [("figure", "value", "what"), *rows], words=True))
-    rows = [(str(a), str(b), *map(_short, rest)) for a, b, *rest in _classes(analysis)]
-    parts.append(_table("Classes", rows))
+    classes = [(str(a), str(b), *map(_short, rest)) for a, b, *rest in _classes(analysis)]
+    parts.append(_table("Classes", classes))
     drawn = "".join(f'<div class="card">{svg(chart)}</div>' for chart in charts)
     parts.append(f'<section><h2>Curves</h2><div class="charts">{drawn}</div></section>')
     labels = [*names, BACKGROUND]
