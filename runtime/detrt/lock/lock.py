@@ -1,0 +1,75 @@
+"""The whole lock: spec, models, data sets, stages, target and its plan."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import Field
+
+from detrt.lock.data import Data
+from detrt.lock.gate import Gate
+from detrt.lock.model import Model
+from detrt.lock.part import Part
+from detrt.lock.stage import Stage
+
+
+class Spec(Part):
+    name: str
+    file: str = ""
+    sha256: str = ""
+    params: dict[str, Any] = {}
+    overrides: dict[str, Any] = {}
+
+
+class Target(Part):
+    name: str
+    lineage: list[str] = []
+    facts: dict[str, Any] = {}
+
+
+class Lock(Part):
+    schema_number: int = Field(alias="schema")
+    detc: str = ""
+    spec: Spec
+    model: Model
+    models: dict[str, Model] = {}
+    data: dict[str, Data] = {}
+    stages: list[Stage] = []
+    target: Target | None = None
+    plan: dict[str, Any] | None = None
+    gates: list[Gate] = []
+    raw: dict[str, Any] = Field(default={}, exclude=True, repr=False)
+
+    def model_named(self, name: str) -> Model:
+        if name == self.model.name:
+            return self.model
+        return self.models[name]
+
+    def stage_with_id(self, id: str) -> Stage:
+        return next(stage for stage in self.stages if stage.id == id)
+
+    def raw_stage(self, id: str) -> dict[str, Any]:
+        """A deep copy of the stage as it stands in the file, with every default filled in."""
+        plain: dict[str, Any] = self.stage_with_id(id).model_dump(mode="json", by_alias=True)
+        return plain
+
+    def raw_copy(self) -> dict[str, Any]:
+        raw: dict[str, Any] = copy.deepcopy(self.raw)
+        return raw
+
+    def model_sha256(self, name: str) -> str:
+        """Identity of a model: its nodes, input, outputs and the structure of its heads."""
+        model = self.model_named(name).model_dump(mode="json", by_alias=True)
+        return hashlib.sha256(json.dumps(_without_spans(model), sort_keys=True).encode()).hexdigest()
+
+
+def _without_spans(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _without_spans(item) for key, item in value.items() if key not in ("span", "raw")}
+    if isinstance(value, list):
+        return [_without_spans(item) for item in value]
+    return value

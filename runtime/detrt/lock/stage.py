@@ -1,0 +1,102 @@
+"""A stage of training or of calibration, with everything that it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from detrt.lock.gate import Gate
+from detrt.lock.optimizing import Optimizer, Schedule
+from detrt.lock.part import Part
+
+
+class Start(Part):
+    stage: str
+    which: Literal["best", "last"] = "best"
+
+
+class Freeze(Part):
+    prefixes: list[str] = []
+    epochs: int | None = None
+
+
+class Init(Part):
+    convs: Literal["kaiming", "data"] = "kaiming"
+    head_bias: float | None = None
+
+
+class Rescale(Part):
+    images: PositiveInt = 64
+
+
+class EarlyStop(Part):
+    patience: PositiveInt
+
+
+class ActivationSource(Part):
+    stage: str
+
+
+class Quantize(Part):
+    weights: str | None = None
+    activations: ActivationSource | None = None
+    folded: str | None = None
+
+    def any(self) -> bool:
+        return bool(self.weights or self.activations or self.folded)
+
+
+class Caps(Part):
+    """`q` is the percentile of the conv outputs; with `choose`, the one of the list that validates best is taken."""
+
+    name: str = "percentile"
+    q: float = Field(default=99.0, gt=0, le=100)
+    choose: list[float] | None = None
+
+
+class Calibrate(Part):
+    caps: Caps = Caps()
+
+
+class Stage(Part):
+    name: str
+    train: str = ""
+    id: str
+    model: str
+    data: str
+    kind: Literal["train", "calibrate"] = "train"
+    start: Start | None = None
+    load: list[str] = []
+    freeze: Freeze = Freeze()
+    epochs: int = Field(default=1, ge=0)
+    batch: PositiveInt = 16
+    images: PositiveInt | None = None
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    augment: list[dict[str, Any]] = []
+    loss: dict[str, Any] = {}
+    init: Init = Init()
+    rescale: Rescale | None = None
+    ema: float | None = Field(default=None, gt=0, lt=1)
+    amp: Literal["bf16", "fp16"] | None = None
+    clip: float | None = Field(default=None, gt=0)
+    channels_last: bool = True
+    validate_every: PositiveInt = 1
+    save_every: PositiveInt | None = None
+    choose: Literal["map50", "map", "loss"] = "map50"
+    early_stop: EarlyStop | None = None
+    score: Literal["coco", "pycocotools", "voc", "voc2007"] = "coco"
+    seed: int | None = 0
+    quantize: Quantize = Quantize()
+    calibrate: Calibrate | None = None
+    gates: list[Gate] = []
+
+
+def earlier_stages(stage: Stage) -> Iterator[str]:
+    """Ids of the stages whose results `stage` reads."""
+    if stage.start is not None:
+        yield stage.start.stage
+    if stage.quantize.activations is not None:
+        yield stage.quantize.activations.stage
