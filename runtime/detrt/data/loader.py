@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn.utils.rnn import pad_sequence
 
 from detrt.data.augment import Recipe
 from detrt.data.cache import PictureCache
@@ -36,7 +37,7 @@ class Batch:
     """One process's share of a global batch.
 
     `inputs` float32 [n, 3, height, width], encoded, channels last in memory; `targets` [n, ...] from the head,
-    stacked; `boxes` float32 [k, 4] x1 y1 x2 y2 as shares of the picture and `labels` int64 [k] of each picture;
+    stacked (those of fewer rows than others are filled up with rows of -1); `boxes` float32 [k, 4] x1 y1 x2 y2 as shares of the picture and `labels` int64 [k] of each picture;
     `ids` of the pictures.
     """
 
@@ -109,6 +110,9 @@ class Loader:
         picture = self.dataset.pictures[index]
         sample = Sample(picture.id, picture.path, self.cache[index], picture.annotation)
         image, annotation = self.recipe(sample, self.encoding, np.random.default_rng([self.seed, epoch, index]))
+        if getattr(self.dataset, "whole", False):  # the label is the picture's, however little of it is left
+            canvas = np.array([[0, 0, self.encoding.width, self.encoding.height]], np.float32)
+            annotation = picture.annotation.moved(canvas.repeat(len(picture.annotation), axis=0))
         boxes = normalised(annotation, self.encoding.width, self.encoding.height)
         data = self.encoding.bytes_of(image)
         return _Ready(picture.id, data, self.targets(boxes, annotation.labels), boxes, annotation.labels)
@@ -121,11 +125,20 @@ class Loader:
         data = torch.from_numpy(np.stack([item.data for item in ready])).to(self.device, non_blocking=True)
         return Batch(
             self.encoding.tensor(data),
-            torch.stack([item.target for item in ready]).to(self.device, non_blocking=True),
+            stacked([item.target for item in ready]).to(self.device, non_blocking=True),
             [torch.from_numpy(item.boxes) for item in ready],
             [torch.from_numpy(item.labels) for item in ready],
             [item.id for item in ready],
         )
+
+
+def stacked(targets: Sequence[Tensor]) -> Tensor:
+    """[n, rows, ...] from n tensors [rows_i, ...]; where the counts of rows differ, rows of -1 (a label that no class
+    has) follow.
+    """
+    if len({len(target) for target in targets if target.ndim}) < 2:
+        return torch.stack(list(targets))
+    return pad_sequence(list(targets), batch_first=True, padding_value=-1.0)
 
 
 def normalised(annotation: Annotation, width: int, height: int) -> NDArray[np.float32]:

@@ -4,6 +4,7 @@ up.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from detrt.data import open_dataset
 from detrt.data.cache import PictureCache
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
+from detrt.data.sample import Annotation, Picture
 from detrt.errors import DetrtError
 from detrt.heads import build_head
 
@@ -140,3 +142,41 @@ def test_a_picture_that_vanishes_is_an_error_not_a_hang(tmp_path: Path) -> None:
 def test_targets_count_what_a_cell_can_hold() -> None:
     boxes = np.array([[0.1, 0.1, 0.3, 0.3], [0.1, 0.1, 0.3, 0.3], [0.6, 0.6, 0.9, 0.9]], np.float32)
     assert HEAD.matches(boxes, np.array([0, 0, 2])).tolist() == [1, 0, 1]
+
+
+def rows_of(boxes: Any, labels: Any) -> torch.Tensor:
+    """A row an object, as heads whose targets are no grid have it."""
+    return torch.from_numpy(np.concatenate([labels[:, None], boxes], axis=1).astype(np.float32))
+
+
+def test_targets_of_fewer_rows_are_filled_up_with_minus_one() -> None:
+    loader = train_loader(small_set(), ENCODING, rows_of, batch=4, workers=0)
+    for batch in loader:
+        most = max(len(labels) for labels in batch.labels)
+        assert batch.targets.shape == (4, most, 5)
+        for boxes, labels, target in zip(batch.boxes, batch.labels, batch.targets, strict=True):
+            assert torch.equal(target[: len(labels)], rows_of(boxes.numpy(), labels.numpy()))
+            assert (target[len(labels) :] == -1).all()
+
+
+@dataclass
+class ClassPictures:
+    """A set whose labels hold for whole pictures, as far as the loader looks at it."""
+
+    pictures: tuple[Any, ...]
+    read_image: Any
+    whole: bool = True
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+
+def test_the_label_of_a_class_picture_survives_every_crop() -> None:
+    images = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3), np.uint8)
+    pictures = tuple(
+        Picture(str(n), Path(str(n)), 50, 40, Annotation.of([(0, 0, 50, 40)], [n])) for n in range(len(images))
+    )
+    data: Any = ClassPictures(pictures, lambda picture: images[int(picture.id)])
+    crops = [{"name": "shift", "p": 1.0, "range": [0.6, 0.9]}, {"name": "crop", "p": 1.0, "range": [0.1, 0.2]}]
+    for batch in train_loader(data, ENCODING, rows_of, batch=3, augment=crops, workers=0):
+        assert batch.targets[:, 0].tolist() == [[int(id), 0.0, 0.0, 1.0, 1.0] for id in batch.ids]
