@@ -37,8 +37,8 @@ class Batch:
     """One process's share of a global batch.
 
     `inputs` float32 [n, 3, height, width], encoded, channels last in memory; `targets` [n, ...] from the head,
-    stacked (those of fewer rows than others are filled up with rows of -1); `boxes` float32 [k, 4] x1 y1 x2 y2 as shares of the picture and `labels` int64 [k] of each picture;
-    `ids` of the pictures.
+    stacked (those of fewer rows than others are filled up with rows of -1); `boxes` float32 [k, 4] x1 y1 x2 y2 as
+    shares of the picture and `labels` int64 [k] of each picture; `ids` of the pictures.
     """
 
     inputs: Tensor
