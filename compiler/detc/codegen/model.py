@@ -11,31 +11,15 @@ from detc.codegen.classes import Class, Classes, features, given, input_names, t
 from detc.codegen.doc import Arg, Bracket, Cat, Doc, filled, sequence
 from detc.codegen.flow import Body, Flow
 from detc.codegen.forward import Forward, Tangled
+from detc.codegen.helpers import HELPER_TEXTS
 from detc.codegen.layout import WIDTH, statement
-from detc.codegen.names import IMPORTED, docstring, inert, place
+from detc.codegen.names import IMPORTED, LAYERS, docstring, inert, place
 from detc.codegen.names import class_name as as_class_name
 from detc.codegen.spelling import quoted
 from detc.codegen.tidying import tidied
 from detc.ir.graph import Graph
 from detc.ir.ops.source import Input
 from detc.semantics.program import Model
-
-PRIOR = '''
-def prior(layer: nn.Conv2d | nn.Linear, bias: float) -> nn.Conv2d | nn.Linear:
-    """`layer` with every bias set: what a head says before it has learned anything."""
-    nn.init.constant_(layer.bias, bias)
-    return layer
-'''
-
-HOLDER = '''
-class Holder(nn.Module):
-    """Modules by name, also by names that nn.ModuleDict has methods of."""
-
-    def __init__(self, **modules: nn.Module) -> None:
-        super().__init__()
-        for name, module in modules.items():
-            self.add_module(name, module)
-'''
 
 
 def model_source(model: Model, class_name: str) -> str:
@@ -51,12 +35,13 @@ def model_source(model: Model, class_name: str) -> str:
     code = [line for made in classes.made if made is not top for line in _class_lines(made, names)]
     code += _model_lines(model, top, names)
     text = "\n".join(code)
-    helpers = [PRIOR] if re.search(r"\bprior\(", text) else []
-    helpers += [HOLDER] if re.search(r"\bHolder\(", text) else []
+    helpers = [source for name, source in HELPER_TEXTS.items() if re.search(rf"\b{name}\(", text)]
+    layers = [name for name in LAYERS if re.search(rf"\b{name}\(", text)]
     summary = f"{model.name}: written by detc {__version__} from {_file(model)}, and yours to edit."
     imports = ["", *(["from collections import OrderedDict", ""] if "OrderedDict(" in text else [])]
     imports += ["import torch"] if re.search(r"\btorch\.", text) else []
     imports += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
+    imports += [f"from detrt.layers import {', '.join(layers)}"] if layers else []
     imports += ["from torch import Tensor, nn"]
     head = [*docstring([summary, KEPT], 0), *imports, *(f"\n{helper.rstrip()}" for helper in helpers)]
     return "\n".join(head) + "\n" + text + "\n"

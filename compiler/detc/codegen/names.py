@@ -12,7 +12,13 @@ from pathlib import PurePosixPath
 
 from detc.diagnostics import Span
 
-IMPORTED = frozenset(("F", "Holder", "OrderedDict", "Tensor", "nn", "prior", "torch"))
+LAYERS = ("Cuba", "DeltaEncoder", "Sigma", "SigmaDelta", "Unpool", "WeightNormConv2d")
+"""Modules of `detrt.layers`, for what torch has none of."""
+
+HELPERS = ("Holder", "begun", "prior", "space_to_depth")
+"""What the head of model.py may define."""
+
+IMPORTED = frozenset(("F", "OrderedDict", "Tensor", "nn", "torch", *HELPERS, *LAYERS))
 """Names that the head of model.py binds."""
 
 CONTAINER_NAMES = frozenset(("append", "clear", "extend", "insert", "items", "keys", "pop", "update", "values"))

@@ -21,11 +21,20 @@ POSITIONAL: dict[str, tuple[str, ...]] = {
     "nn.LeakyReLU": ("negative_slope",),
     "nn.Hardtanh": ("low", "cap"),
     "nn.Dropout": ("p",),
+    "WeightNormConv2d": ("in_channels", "out_channels", "kernel_size"),
+    "SigmaDelta": ("num_features",),
+    "Cuba": ("num_features",),
+    "Unpool": ("kernel_size",),
 }
 """Names of the arguments that ops pass by position."""
 
+_CONV = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
+
 DEFAULTS: dict[str, dict[str, Any]] = {
-    "nn.Conv2d": {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True},
+    "nn.Conv2d": _CONV,
+    "WeightNormConv2d": {**_CONV, "gain": 1.0},
+    "SigmaDelta": {"activation": None, "norm": None, "shared": True},
+    "Cuba": {"current_decay": 1.0, "voltage_decay": 0.1, "norm": None, "shared": True},
     "nn.Linear": {"bias": True},
     "nn.BatchNorm2d": {"eps": 1e-5, "momentum": 0.1},
     "nn.MaxPool2d": {"stride": KERNEL, "padding": 0, "ceil_mode": False},
@@ -133,7 +142,11 @@ def function(spelled: TorchCall, operands: list[Doc], owner: str) -> Doc:
 
 
 def initialised(constructor: Doc, init: tuple[Any, ...], owner: str) -> Doc:
-    """The constructor with its weights set: `("bias", v)` fills the bias. ValueError for an initialisation it does not know."""
+    """The constructor with its weights set: `("bias", v)` fills the bias, `("normal", std, v)` draws
+    the weights too. ValueError for an initialisation it does not know."""
     if init[0] == "bias":
         return Bracket("prior", (Arg("", constructor), Arg("bias=", Hole(float(init[1]), "prior", owner))))
+    if init[0] == "normal":
+        std, bias = Hole(float(init[1]), "std", owner, 0.01), Hole(float(init[2]), "prior", owner, 0.0)
+        return Bracket("begun", (Arg("", constructor), Arg("std=", std), Arg("bias=", bias)))
     raise ValueError(f"{owner}: unknown initialisation {init[0]!r}")

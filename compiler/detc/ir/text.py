@@ -23,7 +23,7 @@ from detc.ir.ops import ALL_OPS
 from detc.ir.types import TensorType
 
 _NAME = r"[^\W\d][\w.]*"
-_HEAD = re.compile(rf"\s*(?P<name>{_NAME}) = (?P<op>\w+)\((?P<inputs>[\w., ]*)\) ?")
+_HEAD = re.compile(rf"\s*(?P<name>{_NAME}) = (?P<op>[\w.]+)\((?P<inputs>[\w., ]*)\) ?")
 _TAIL = re.compile(rf" ?(?:module (?P<module>{_NAME}) )?: (?P<dtype>\w+)\[(?P<shape>[\d, ]*)\]\s*$")
 _OUTPUT = re.compile(rf"\s*output (?P<name>{_NAME}) = (?P<nodes>[\w., ]+)$")
 

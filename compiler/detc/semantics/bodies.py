@@ -235,6 +235,11 @@ def _doubled_param(item: tree.Block) -> bool:
     return len(set(names)) < len(names)
 
 
+def _op_named(name: str) -> type[Op] | None:
+    """The op of that name; one of a library goes by its own name: `default sigma_delta { .. }` is of `neuron.sigma_delta`."""
+    return OPS.get(name) or next((op for full, op in OPS.items() if full.rpartition(".")[2] == name), None)
+
+
 def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
     """`default bn { eps = 1e-3 }`: the op's defaults from here on, in this scope and below."""
     context = scope.context
@@ -242,7 +247,7 @@ def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
         fix = "write `default OP { ARGUMENT = VALUE }`"
         context.refuse(model_rules.INCOMPLETE, item.span, what="`default`", allowed="the name of an op", remedy=fix)
         return
-    op: type[Op] | None = OPS.get(item.label.id)
+    op = _op_named(item.label.id)
     if op is None:
         hint = remedy(item.label.id, OPS)
         context.refuse(rules.UNKNOWN_NAME, item.label.span, name=item.label.id, remedy=hint, label="not an op")

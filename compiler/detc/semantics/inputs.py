@@ -13,22 +13,32 @@ from detc.semantics.evaluate import ANY_WORD, evaluate
 from detc.semantics.values import BROKEN, Quantity, Symbol, Term, Value, describe, is_number
 from detc.syntax import tree
 
-SOURCES = ("camera",)
 ORDERS = ("bgr", "rgb", "ycrcb")
 OPTIONS = ("order", "mean", "std", "scale")
+SOURCES = {"camera": OPTIONS, "frames": (*OPTIONS, "steps"), "events": ("steps",)}
+"""What enters, and the options of each: pictures, clips of pictures, clips of an event camera."""
+MOST_STEPS = 10_000
 
 
 def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, Span]] | None:
     """The input op of an `input` item and where its options stand; None with findings.
 
     Pictures are encoded as (x / scale - mean) / std. Without any of the three they come as 0 .. 1 (scale 255);
-    `scale = raw` leaves them 0 .. 255, and so does a mean or std alone.
+    `scale = raw` leaves them 0 .. 255, and so does a mean or std alone. Counts of events are left as they are.
     """
     shape = _shape(item.type, scope)
     options = _options(item, scope)
     if shape is None or options is None:
         return None
-    values, spans = options
+    source, values, spans = options
+    if source == "events":
+        values |= {"order": "events", "scale": 1.0}
+        if shape[0] != 2:
+            at = item.type.args[0].span
+            scope.context.refuse(
+                model_rules.BAD_INPUT, at, allowed="of 2 channels for events (brighter, darker)", actual=f"{shape[0]}", remedy=""
+            )  # fmt: skip
+            return None
     given = any(name in values for name in ("mean", "std", "scale"))
     channels = shape[0]
     good = True
@@ -51,6 +61,7 @@ def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, S
         mean=values.get("mean", ()),
         std=values.get("std", ()),
         scale=values.get("scale", 1.0 if given else 255.0),
+        steps=values.get("steps"),
     )
     return op, spans
 
@@ -85,10 +96,11 @@ def _shape(type: tree.Type, scope: Environment) -> tuple[int, ...] | None:
     return tuple(int(side) for side in sides)
 
 
-def _options(item: tree.Typed, scope: Environment) -> tuple[dict[str, Any], dict[str, Span]] | None:
+def _options(item: tree.Typed, scope: Environment) -> tuple[str, dict[str, Any], dict[str, Span]] | None:
+    """The word of the source, its options and where they stand."""
     context = scope.context
     if item.value is None:
-        return {}, {}
+        return "camera", {}, {}
     value = evaluate(item.value, scope, ANY_WORD)
     if value is BROKEN:
         return None
@@ -101,6 +113,7 @@ def _options(item: tree.Typed, scope: Environment) -> tuple[dict[str, Any], dict
             remedy=remedy(actual, SOURCES),
         )  # fmt: skip
         return None
+    known = SOURCES[value.name]
     values: dict[str, Any] = {}
     spans: dict[str, Span] = {}
     good = True
@@ -108,13 +121,13 @@ def _options(item: tree.Typed, scope: Environment) -> tuple[dict[str, Any], dict
         good = False
         context.refuse(
             rules.TOO_MANY_ARGUMENTS, value.spans[0], function=value.name, allowed="named arguments only",
-            actual=len(value.args), remedy=f"its arguments are {', '.join(OPTIONS)}",
+            actual=len(value.args), remedy=f"its arguments are {', '.join(known)}",
         )  # fmt: skip
     for (name, option), span in zip(value.kwargs, value.spans[len(value.args) :], strict=True):
-        if name not in OPTIONS:
+        if name not in known:
             good = False
             context.refuse(
-                rules.UNKNOWN_ARGUMENT, span, function=value.name, name=name, remedy=remedy(name, OPTIONS),
+                rules.UNKNOWN_ARGUMENT, span, function=value.name, name=name, remedy=remedy(name, known),
                 label="not an argument",
             )  # fmt: skip
             continue
@@ -125,7 +138,13 @@ def _options(item: tree.Typed, scope: Environment) -> tuple[dict[str, Any], dict
         spans[name] = span
         values[name] = _option(value.name, name, option, span, scope)
         good = good and values[name] is not BROKEN
-    return (values, spans) if good else None
+    if "steps" in known and "steps" not in values and good:
+        good = False
+        context.refuse(
+            rules.MISSING_ARGUMENT, item.value.span, function=value.name, name="steps",
+            remedy=f"write `{value.name}(steps = 32)`, the length of a clip",
+        )  # fmt: skip
+    return (value.name, values, spans) if good else None
 
 
 def _option(source: str, name: str, value: Value, span: Span, scope: Environment) -> Any:
@@ -138,6 +157,10 @@ def _option(source: str, name: str, value: Value, span: Span, scope: Environment
         word = value.name if isinstance(value, Symbol) else value
         known = isinstance(word, str) and word in ORDERS
         return word if known else wrong(f"one of {', '.join(ORDERS)}", remedy(str(word), ORDERS))
+    if name == "steps":
+        count = value.value if isinstance(value, Quantity) and value.dimension == "steps" else value
+        whole = is_number(count) and count == int(count) and 1 <= count <= MOST_STEPS
+        return int(count) if whole else wrong(f"a whole number of 1 .. {MOST_STEPS}")
     if name == "scale":
         if isinstance(value, Symbol) and value.name == "raw":
             return 1.0

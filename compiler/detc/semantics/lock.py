@@ -146,6 +146,7 @@ def _input(graph: Graph, target: Target | None) -> dict[str, Any]:
         "shape": list(node.type.shape),
         "dtype": node.type.dtype,
         "order": op.order,
+        "steps": op.steps,
         "encoding": encoding,
     }
 

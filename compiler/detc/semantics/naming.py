@@ -77,8 +77,9 @@ def _name_children(place: Place, path: str) -> None:
         elif child.label:
             local = attribute_name(child.label)
         else:
-            counts[child.base] = counts.get(child.base, 0) + 1
-            local = ordinal(child.base, counts[child.base])
+            base = child.base.rpartition(".")[2]
+            counts[base] = counts.get(base, 0) + 1
+            local = ordinal(base, counts[base])
         while local in used:
             local += "_"
         used.add(local)

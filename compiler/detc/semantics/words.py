@@ -14,8 +14,11 @@ SCHEMES: dict[str, tuple[Argument, ...]] = {
 }
 """How a target stores weights: `weights = masked(3 bits)` gives ("masked", 3)."""
 
-INITS: dict[str, tuple[Argument, ...]] = {"bias": (Argument("value", "float", keyword=False),)}
-"""How a layer begins: `init = bias(-log(99))` gives ("bias", -4.595)."""
+INITS: dict[str, tuple[Argument, ...]] = {
+    "bias": (Argument("value", "float", keyword=False),),
+    "normal": (Argument("std", "float", 0.01), Argument("bias", "float", 0.0)),
+}
+"""How a layer begins: `init = bias(-log(99))` gives ("bias", -4.595); `normal(std = 0.01, bias = -4.6)` draws the weights."""
 
 TERMS = {"scheme": SCHEMES, "init": INITS}
 

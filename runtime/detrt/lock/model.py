@@ -19,7 +19,8 @@ class Input(Part):
     name: str
     shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     dtype: str = "u8"
-    order: Literal["bgr", "rgb", "ycrcb"] = "bgr"
+    order: Literal["bgr", "rgb", "ycrcb", "events"] = "bgr"
+    steps: PositiveInt | None = None
     encoding: Encoding
 
 

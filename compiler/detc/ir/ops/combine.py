@@ -110,6 +110,36 @@ class Shuffle(Op):
 
 
 @dataclass(frozen=True)
+class SpaceToDepth(Op):
+    """Each `block` x `block` square of the map as that many groups of channels: all channels of its top left value, then
+    those of the others, going down first (`columns`: top left, bottom left, top right, bottom right, as YOLOX's Focus
+    does; Megvii-BaseDetection/YOLOX@6ddff48) or to the right first (`rows`, as ONNX's SpaceToDepth does)."""
+
+    name: ClassVar[str] = "space_to_depth"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        Argument("block", "int", 2, keyword=False),
+        Argument("order", "name", "rows", choices=("rows", "columns")),
+    )
+
+    block: int = 2
+    order: str = "rows"
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        x, n = inputs[0], self.block
+        if n < 1:
+            return Problem("needs a block of at least 1")
+        if x.height % n or x.width % n:
+            return Problem(f"cuts {x.height}x{x.width} into blocks of {n}x{n}, which does not come out even")
+        return TensorType((x.channels * n * n, x.height // n, x.width // n))
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        order = () if self.order == "rows" else (("order", self.order),)
+        return TorchCall("space_to_depth", (("block", self.block), *order), is_module=False)
+
+
+@dataclass(frozen=True)
 class Flatten(Op):
     """A map as one vector, channel by channel."""
 
@@ -157,4 +187,4 @@ class Identity(Op):
         return TorchCall("nn.Identity")
 
 
-OPS = (Add, Mul, Concat, Channels, Shuffle, Flatten, Reshape, Identity)
+OPS = (Add, Mul, Concat, Channels, Shuffle, SpaceToDepth, Flatten, Reshape, Identity)

@@ -41,13 +41,18 @@ def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (
     return (result[0], result[1])
 
 
+_AS_GIVEN = ("channels", "k", "dilation", "groups", "bias", "weights", "init", "weight_norm", "gain")
+"""Arguments of a Conv that are its attributes under the same name."""
+
+
 @dataclass(frozen=True)
 class Conv(Op):
     """2-D convolution with symmetric zero padding. `weights` is the scheme that a target stores them in, such as
     ("masked", 3).
 
-    `batch_norm` and `activation` are filled by passes only: the folded BN layer's name, and the fused activation
-    (name, *arguments).
+    With `weight_norm` the weights are a direction and a length an output channel (weight_v, weight_g; Salimans and Kingma,
+    2016), `gain` times as long as torch begins them. `batch_norm` and `activation` are filled by passes only: the folded
+    BN layer's name, and the fused activation (name, *arguments).
     """
 
     name: ClassVar[str] = "conv"
@@ -61,6 +66,8 @@ class Conv(Op):
         Argument("bias", "bool", True),
         Argument("weights", "scheme", None),
         Argument("init", "init", None),
+        Argument("weight_norm", "bool", False),
+        Argument("gain", "float", 1.0),
     )
 
     channels: int
@@ -74,14 +81,15 @@ class Conv(Op):
     init: tuple[Any, ...] | None = None
     batch_norm: str = ""
     activation: tuple[Any, ...] | None = None
+    weight_norm: bool = False
+    gain: float = 1.0
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
         if problem := needs_map(inputs):
             return problem
         pad = resolve_padding(given["pad"], given["k"], given["dilation"])
-        fixed = {key: given[key] for key in ("channels", "k", "dilation", "groups", "bias", "weights", "init")}
-        return cls(**fixed, stride=given["s"], pad=pad)
+        return cls(**{key: given[key] for key in _AS_GIVEN}, stride=given["s"], pad=pad)
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
@@ -91,6 +99,10 @@ class Conv(Op):
             return Problem(f"has {self.channels} output channels; it needs at least 1")
         if min(*self.k, *self.stride, *self.dilation, self.groups) < 1 or min(self.pad) < 0:
             return Problem("needs kernel, stride, dilation and groups of at least 1 and no negative padding")
+        if self.gain != 1 and not self.weight_norm:
+            return Problem("has a gain, but no weight norm", help="add `weight_norm = true`")
+        if self.gain <= 0:
+            return Problem(f"has gain = {self.gain:g}; a gain lies above 0")
         if x.channels % self.groups or self.channels % self.groups:
             return Problem(
                 f"has groups = {self.groups}, which does not divide {x.channels} input and {self.channels} output channels"
@@ -106,7 +118,7 @@ class Conv(Op):
 
     def params(self, inputs: Sequence[TensorType]) -> int:
         out, per_group, rows, columns = self.weight_shape(inputs)
-        return out * per_group * rows * columns + (out if self.bias else 0)
+        return out * per_group * rows * columns + out * (self.bias + self.weight_norm)
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         _, per_group, rows, columns = self.weight_shape(inputs)
@@ -120,10 +132,11 @@ class Conv(Op):
             ("dilation", square(self.dilation), 1),
             ("groups", self.groups, 1),
             ("bias", self.bias, True),
+            ("gain", self.gain, 1.0),
         ):
             if value != default:
                 args.append((keyword, value))
-        return TorchCall("nn.Conv2d", tuple(args))
+        return TorchCall("WeightNormConv2d" if self.weight_norm else "nn.Conv2d", tuple(args))
 
     def row(self) -> dict[str, Any]:
         return {

@@ -1,0 +1,169 @@
+"""Neurons of spiking nets, and what carries their messages: the modules of lava-dl (lava-nc/lava-dl@d825ac5, slayer).
+
+A neuron keeps the shape of what it is given at every time step; time is no axis of a tensor here. Each has two frozen
+scalars among its parameters, as lava-dl has: they are counted with the net's parameters and have no row of their own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from detc.ir.op import Argument, Op, Problem, TorchCall
+from detc.ir.ops.conv import Pair, needs_map, square
+from detc.ir.types import TensorType
+
+_THRESHOLD = Argument("threshold", "float", 0.1)
+_GRADIENT = (Argument("tau_grad", "float", 0.1), Argument("scale_grad", "float", 0.1))
+_NORM = Argument("norm", "name", None, choices=("mean_only_batch",))
+_SHARED = Argument("shared", "bool", True)
+
+
+def _not_positive(**values: float) -> Problem | None:
+    """The problem of the first value that is not above 0."""
+    return next((Problem(f"has {k} = {v:g}; it lies above 0") for k, v in values.items() if v <= 0), None)
+
+
+def _keywords(**values: tuple[Any, Any]) -> tuple[tuple[str, Any], ...]:
+    """(name, value) of those (value, default) that differ from torch's default."""
+    return tuple((name, value) for name, (value, default) in values.items() if value != default)
+
+
+@dataclass(frozen=True)
+class Encode(Op):
+    """The first neuron of a sigma-delta net: sends a value when it has changed by `threshold` (lava's `Input` block)."""
+
+    name: ClassVar[str] = "neuron.encode"
+    arguments: ClassVar[tuple[Argument, ...]] = (_THRESHOLD, *_GRADIENT)
+
+    threshold: float = 0.1
+    tau_grad: float = 0.1
+    scale_grad: float = 0.1
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        return needs_map(inputs) or _not_positive(threshold=self.threshold) or TensorType(inputs[0].shape)
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        return 2
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        return TorchCall("DeltaEncoder", (("threshold", self.threshold),))
+
+
+@dataclass(frozen=True)
+class SigmaDelta(Op):
+    """Adds up the changes that come in, subtracts the channel's mean, applies `activation` and sends changes of at least
+    `threshold` on. With `shared` one threshold serves all channels, else each has its own. `tau_grad` and `scale_grad`
+    shape the gradient of the threshold."""
+
+    name: ClassVar[str] = "neuron.sigma_delta"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        _THRESHOLD,
+        *_GRADIENT,
+        Argument("activation", "name", None, choices=("relu",)),
+        _NORM,
+        _SHARED,
+    )
+
+    threshold: float = 0.1
+    tau_grad: float = 0.1
+    scale_grad: float = 0.1
+    activation: str | None = None
+    norm: str | None = None
+    shared: bool = True
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        return needs_map(inputs) or _not_positive(threshold=self.threshold) or TensorType(inputs[0].shape)
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        return 2 if self.shared else 1 + inputs[0].channels
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        given = _keywords(activation=(self.activation, None), norm=(self.norm, None), shared=(self.shared, True))
+        return TorchCall("SigmaDelta", (("", inputs[0].channels), ("threshold", self.threshold), *given))
+
+
+@dataclass(frozen=True)
+class Cuba(Op):
+    """Leaky integrate-and-fire with current (CUBA): current and voltage lose the shares `current_decay` and
+    `voltage_decay` a step; at `threshold` it sends a spike and begins again at 0."""
+
+    name: ClassVar[str] = "neuron.cuba"
+    arguments: ClassVar[tuple[Argument, ...]] = (
+        _THRESHOLD,
+        Argument("current_decay", "float", 1.0),
+        Argument("voltage_decay", "float", 0.1),
+        *_GRADIENT,
+        _NORM,
+        _SHARED,
+    )
+
+    threshold: float = 0.1
+    current_decay: float = 1.0
+    voltage_decay: float = 0.1
+    tau_grad: float = 0.1
+    scale_grad: float = 0.1
+    norm: str | None = None
+    shared: bool = True
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        for name, share in (("current_decay", self.current_decay), ("voltage_decay", self.voltage_decay)):
+            if not 0 < share <= 1:
+                return Problem(f"has {name} = {share:g}; a share lost a step lies above 0 and is at most 1")
+        return needs_map(inputs) or _not_positive(threshold=self.threshold) or TensorType(inputs[0].shape)
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        return 2 * (1 if self.shared else inputs[0].channels)
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        given = _keywords(
+            current_decay=(self.current_decay, 1.0),
+            voltage_decay=(self.voltage_decay, 0.1),
+            norm=(self.norm, None),
+            shared=(self.shared, True),
+        )
+        return TorchCall("Cuba", (("", inputs[0].channels), ("threshold", self.threshold), *given))
+
+
+@dataclass(frozen=True)
+class Sigma(Op):
+    """Adds up the changes that come in: the values themselves, behind the last layer."""
+
+    name: ClassVar[str] = "neuron.sigma"
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        return needs_map(inputs) or TensorType(inputs[0].shape)
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        return TorchCall("Sigma")
+
+
+@dataclass(frozen=True)
+class Unpool(Op):
+    """Spreads each value over a window of `k` with one weight a place, the same for all channels (lava's `Unpool` synapse)."""
+
+    name: ClassVar[str] = "unpool"
+    arguments: ClassVar[tuple[Argument, ...]] = (Argument("k", "dims", (2, 2), keyword=False),)
+
+    k: Pair = (2, 2)
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        if min(self.k) < 1:
+            return Problem("needs a window of at least 1x1")
+        x = inputs[0]
+        return TensorType((x.channels, x.height * self.k[0], x.width * self.k[1]))
+
+    def params(self, inputs: Sequence[TensorType]) -> int:
+        return self.k[0] * self.k[1] + 1
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        return TorchCall("Unpool", (("", square(self.k)),))
+
+    def row(self) -> dict[str, Any]:
+        return {**super().row(), "kernel": list(self.k), "stride": list(self.k), "padding": [0, 0]}
+
+
+OPS = (Encode, SigmaDelta, Cuba, Sigma, Unpool)

@@ -1,0 +1,76 @@
+"""What carries messages between neurons: a weight-normed convolution, and the spreading of values (lava-nc/lava-dl@d825ac5,
+slayer/synapse). Maps are [N, C, H, W] of one time step."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+Size = int | tuple[int, int]
+
+
+class WeightNormConv2d(nn.Module):
+    """2-D convolution whose weights are a direction `weight_v` and a length `weight_g` an output channel:
+    w = g * v / |v| (Salimans and Kingma, 2016).
+
+    Begins as nn.Conv2d does, `gain` times as large; so does its training, whatever a stage says of first weights.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Size,
+        stride: Size = 1,
+        padding: Size = 0,
+        dilation: Size = 1,
+        groups: int = 1,
+        bias: bool = True,
+        gain: float = 1.0,
+    ) -> None:
+        super().__init__()
+        rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        self.stride, self.padding, self.dilation, self.groups, self.gain = stride, padding, dilation, groups, gain
+        self.weight_g = nn.Parameter(torch.empty(out_channels, 1, 1, 1))
+        self.weight_v = nn.Parameter(torch.empty(out_channels, in_channels // groups, rows, columns))
+        self.bias = nn.Parameter(torch.empty(out_channels)) if bias else None
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """torch's first weights of nn.Conv2d, times `gain`."""
+        nn.init.kaiming_uniform_(self.weight_v, a=math.sqrt(5))
+        self.weight_v.mul_(self.gain)
+        self.weight_g.copy_(self.weight_v.norm(dim=(1, 2, 3), keepdim=True))
+        if self.bias is not None:
+            bound = 1 / math.sqrt(self.weight_v[0].numel())
+            nn.init.uniform_(self.bias, -bound, bound)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as they multiply: [out, in / groups, rows, columns]."""
+        return self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2, 3), keepdim=True))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class Unpool(nn.Module):
+    """[N, C, H, W] -> [N, C, rows * H, columns * W]: each value spread over a window with one weight a place, the same for
+    all channels. The weights have a direction and one length; they begin at 1, which repeats the value."""
+
+    def __init__(self, kernel_size: Size = 2) -> None:
+        super().__init__()
+        rows, columns = (kernel_size, kernel_size) if isinstance(kernel_size, int) else kernel_size
+        self.weight_g = nn.Parameter(torch.full((1, 1, 1, 1), math.sqrt(rows * columns)))
+        self.weight_v = nn.Parameter(torch.ones(1, 1, rows, columns))
+
+    def forward(self, x: Tensor) -> Tensor:
+        n, c, h, w = x.shape
+        window = (self.weight_v * (self.weight_g / self.weight_v.norm()))[0, 0]
+        rows, columns = window.shape
+        spread = x[:, :, :, None, :, None] * window[None, None, None, :, None, :]
+        return spread.reshape(n, c, h * rows, w * columns)
