@@ -18,6 +18,7 @@ COMMANDS: dict[str, str] = {
     "plan": "what a build would write or change",
     "build": "write the training project",
     "train": "build, then train through all stages",
+    "sweep": "train a grid of variants and compare them",
     "export": "write the files that go to the device",
     "run": "detect on pictures, with artifacts or a checkpoint",
     "eval": "mAP of artifacts or a checkpoint",

@@ -22,7 +22,7 @@ ORDER = [
     {"passes"},
     {"report", "codegen", "importers"},
     {"targets"},
-    {"compilation", "library", "manual"},
+    {"compilation", "library", "manual", "sweep"},
     {"commands"},
     {"cli"},
     {"__main__"},
