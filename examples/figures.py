@@ -1,22 +1,25 @@
-"""The tables of recorded runs, written into the READMEs from the result.json files: nobody types a figure.
+"""The tables of the READMEs, written between their markers: recorded runs from their result.json, the library by detc.
 
 python examples/figures.py            rewrites what stands between the markers; --check only says what would change
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
 import sys
 from pathlib import Path
 from typing import Any
 
+from detc.cli import main as detc
+
 HERE = Path(__file__).resolve().parent
-RESULT = HERE / "bccd-gti5801" / "recorded" / "result.json"
-PAGES = (HERE.parent / "README.md", HERE / "bccd-gti5801" / "README.md")
-BEGIN, END = "<!-- recorded: bccd-gti5801 -->", "<!-- end -->"
+README = HERE.parent / "README.md"
+END = "<!-- end -->"
 
 
-def table(result: dict[str, Any]) -> str:
+def recorded(result: dict[str, Any]) -> str:
     """A Markdown row a trained stage: mAP@0.5 of all classes and of each, on the split that the run named last, and the time."""
     classes = result["classes"]
     stages = [stage for stage in result["stages"] if stage.get("final")]
@@ -35,23 +38,49 @@ def table(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def filled(page: str, content: str) -> str:
-    """`page` with `content` between its markers."""
-    before, _, rest = page.partition(BEGIN)
+def library() -> str:
+    """What `detc library --format markdown` says."""
+    text = io.StringIO()
+    with contextlib.redirect_stdout(text):
+        code = detc(["library", "--format", "markdown"])
+    if code:
+        raise SystemExit(f"detc library ended with {code}")
+    return text.getvalue().rstrip()
+
+
+def tables() -> dict[str, tuple[str, list[Path]]]:
+    """By marker: the content and the pages that have it."""
+    found = {"library": (library(), [README])}
+    for path in sorted(HERE.glob("*/recorded/result.json")):
+        example = path.parent.parent
+        content = recorded(json.loads(path.read_text(encoding="utf-8")))
+        found[f"recorded: {example.name}"] = (content, [README, example / "README.md"])
+    return found
+
+
+def filled(page: str, marker: str, content: str) -> str:
+    """`page` with `content` between the marker and the next end; a page without the marker stays as it is."""
+    begin = f"<!-- {marker} -->"
+    before, found, rest = page.partition(begin)
+    if not found:
+        return page
     _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{content}\n{END}{after}"
+    return f"{before}{begin}\n{content}\n{END}{after}"
 
 
 def main() -> int:
-    content = table(json.loads(RESULT.read_text(encoding="utf-8")))
-    stale = [
-        path for path in PAGES if filled(path.read_text(encoding="utf-8"), content) != path.read_text(encoding="utf-8")
-    ]
-    for path in stale:
-        if "--check" in sys.argv:
-            print(f"{path} is behind {RESULT}")
-        else:
-            path.write_text(filled(path.read_text(encoding="utf-8"), content), encoding="utf-8")
+    stale = False
+    for marker, (content, pages) in tables().items():
+        for path in pages:
+            old = path.read_text(encoding="utf-8")
+            new = filled(old, marker, content)
+            if new == old:
+                continue
+            stale = True
+            if "--check" in sys.argv:
+                print(f"{path}: the table `{marker}` is not what it would be now")
+            else:
+                path.write_text(new, encoding="utf-8")
     return 1 if stale and "--check" in sys.argv else 0
 
 

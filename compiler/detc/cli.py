@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "doctor": "sanity checks before training",
     "explain": "the manual page of a finding's code",
     "targets": "the hardware that detc knows, or the facts of one target",
+    "library": "the specs that come with detc: cost, head, targets they fit",
     "fmt": "format specs",
     "new": "a new spec from one of the library",
 }

@@ -48,6 +48,7 @@ def test_the_recorded_checkpoints_score_what_the_record_says(shared: Path, tmp_p
     assert floating == pytest.approx(final["float"], abs=2e-3)
 
 
-def test_the_tables_of_the_readmes_are_those_of_the_record() -> None:
+@pytest.mark.long
+def test_the_tables_of_the_readmes_are_what_they_would_be_now() -> None:
     done = subprocess.run([sys.executable, EXAMPLES / "figures.py", "--check"], capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
