@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
 from detrt.heads.gnetdet_options import HeadOptions, read_head_options
-from detrt.heads.nms import nms
+from detrt.heads.nms import select
 
 Floats = NDArray[np.float32]
 HALF = np.float32(0.5)
@@ -82,10 +82,17 @@ def decode_map(
 
     Equal to the vendor's decoder.py with conf = score = 0.1, threshold 0.5, and to its predict.py with score = -0.1.
     """
-    found = candidates(grid, options, options.conf if conf is None else conf, options.score if score is None else score)
-    rivals = None if options.agnostic else found.labels
-    kept = nms(found.boxes, found.scores, options.nms if threshold is None else threshold, rivals)
-    return found.take(kept[: options.max_detections if most is None else most])
+    least = options.score if score is None else score
+    found = candidates(grid, options, options.conf if conf is None else conf, least)
+    return select(
+        found.boxes,
+        found.scores,
+        found.labels,
+        nms=options.nms if threshold is None else threshold,
+        agnostic=options.agnostic,
+        max_detections=options.max_detections if most is None else most,
+        score=least,
+    )
 
 
 def decoder(given: Mapping[str, Any]) -> Callable[[Floats], Detections]:
