@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detrt.data.class_folders import whole_picture
 from detrt.data.notice import Kind, Notice
 from detrt.data.sample import Annotation, DataSet, Picture
 from detrt.errors import DetrtError
@@ -70,7 +71,7 @@ def check_labels(
     for picture in pictures:
         count.update(picture.annotation.labels.tolist())
     per_class = {name: count[number] for number, name in enumerate(dataset.classes)}
-    if dataset.classes and sum(count.values()):
+    if dataset.classes and dataset.labelled and sum(count.values()):
         notices += [
             Notice("class without box", "", f"`{name}`", "kept the class") for name, n in per_class.items() if not n
         ]
@@ -85,7 +86,7 @@ def _require_something(dataset: DataSet, report: LabelReport) -> None:
         raise DetrtError(
             "\n".join(["no picture of the set can be used", *report.lines()]), place, "is `root` the right folder?"
         )
-    if dataset.classes and not report.boxes:
+    if dataset.classes and dataset.labelled and not report.boxes:
         names = sorted({notice.detail for notice in report.notices if notice.kind == "unknown class"})
         remedy = (
             f"the label files name {', '.join(names[:8])}: list these as classes" if names else "check the label files"
@@ -104,6 +105,9 @@ def _checked(picture: Picture, dataset: DataSet) -> tuple[Picture | None, list[N
     if picture.width and picture.height and (picture.width, picture.height) != (width, height):
         stated = f"{picture.width}x{picture.height} in the label file, {width}x{height} in the picture"
         notices.append(Notice("wrong size", picture.id, stated, "used the picture's"))
+    if dataset.whole:
+        annotation = whole_picture(width, height, int(picture.annotation.labels[0]))
+        return replace(picture, width=width, height=height, annotation=annotation), notices
     annotation, found = _checked_boxes(picture.id, picture.annotation, width, height)
     return replace(picture, width=width, height=height, annotation=annotation), notices + found
 
@@ -126,6 +130,10 @@ def _checked_boxes(id: str, annotation: Annotation, width: int, height: int) -> 
         for kind, which, action in kinds
         for i in np.flatnonzero(which)
     ]
+    rows = np.column_stack([boxes, annotation.labels])
+    repeated = len(rows) - len(np.unique(rows, axis=0))
+    if repeated:
+        notices.append(Notice("repeated box", id, f"{repeated} boxes stand there twice", "kept the boxes"))
     return annotation.moved(clipped).take(np.flatnonzero(~(degenerate | outside))), notices
 
 

@@ -10,12 +10,17 @@ Kind = Literal[
     "broken image",
     "missing label file",
     "broken label file",
+    "broken label line",
+    "broken name",
     "unknown class",
     "degenerate box",
     "box outside",
     "box partly outside",
     "wrong size",
+    "stray box",
     "repeated picture",
+    "repeated box",
+    "repeated id",
     "class without box",
 ]
 

@@ -34,7 +34,7 @@ def beneath(root: Path, name: str) -> Path | None:
         return None
     try:
         path = (root / name).resolve()
-    except (OSError, RuntimeError):
+    except (OSError, RuntimeError, ValueError):  # ValueError: a lone surrogate, which JSON may hold
         return None
     return path if path.is_relative_to(root.resolve()) else None
 
@@ -66,5 +66,12 @@ def read_label_json(path: Path, what: str) -> Any:
         return json.loads(text)
     except json.JSONDecodeError as error:
         raise DetrtError(f"the {what} is not JSON: {error.msg}", f"{path}:{error.lineno}:{error.colno}") from error
+    except ValueError as error:  # a number of more digits than Python reads
+        raise DetrtError(f"the {what} is not JSON: {str(error)[:80]}", path) from error
     except RecursionError as error:
         raise DetrtError(f"the {what} is nested too deeply", path) from error
+
+
+def printable(value: object, most: int = 200) -> str:
+    """The text of a value from a label file, as UTF-8 can hold it (a name may not) and not longer than `most`."""
+    return str(value)[:most].encode("utf-8", "backslashreplace").decode("utf-8")

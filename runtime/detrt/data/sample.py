@@ -71,6 +71,8 @@ class Annotation:
 class Picture:
     """One entry of a set, not yet read. `width` and `height` in pixels as the label file states them, 0 where it
     does not.
+
+    A frame of a video names it in `video`, with its number there from 0 in `frame`.
     """
 
     id: str
@@ -78,6 +80,8 @@ class Picture:
     width: int
     height: int
     annotation: Annotation
+    video: str = ""
+    frame: int = 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,7 +104,12 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """One split of one data set: its pictures in a fixed order, its classes, and what its reader found wrong."""
+    """One split of one data set: its pictures in a fixed order, its classes, and what its reader found wrong.
+
+    `whole`: each picture has one box, over all of it, whatever augmentation cuts away (class folders). `labelled` is
+    false where nothing says what the pictures show, so that nothing can be scored on them. `steps`: frames of a clip
+    where the set is made of videos (see `detrt.data.clips`).
+    """
 
     name: str
     split: str
@@ -109,6 +118,9 @@ class DataSet:
     read_image: Callable[[Picture], Image]
     notices: tuple[Notice, ...] = field(default=())
     on_disk: bool = True
+    whole: bool = False
+    labelled: bool = True
+    steps: int | None = None
 
     def __len__(self) -> int:
         return len(self.pictures)

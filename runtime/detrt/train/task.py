@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detrt.data.cache import PictureCache
+from detrt.data.cache import PictureCache, picture_cache
 from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
@@ -48,7 +48,8 @@ class DetectionTask:
         self.classes: Sequence[str] = self._target_maker.class_names(self.dataset("train").classes)
 
     def has_split(self, split: str) -> bool:
-        return has_split(self._raw, split)
+        """True if the split is there and can be scored: COCO's test sets have no labels."""
+        return has_split(self._raw, split) and (split != "test" or self.dataset(split).labelled)
 
     def dataset(self, split: str) -> DataSet:
         """The split as its label files list it, or as `check_labels` left it."""
@@ -125,7 +126,8 @@ class DetectionTask:
 
     def _cache(self, split: str) -> PictureCache:
         if split not in self._caches:
-            self._caches[split] = PictureCache(self.dataset(split))
+            settings = (self._raw.get("options") or {}).get("cache", {})
+            self._caches[split] = picture_cache(self.dataset(split), settings)
         return self._caches[split]
 
 

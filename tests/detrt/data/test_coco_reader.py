@@ -97,6 +97,7 @@ def test_damaged_rows_cost_themselves_only(tmp_path: Path) -> None:
     assert kinds.count("unknown class") == 1
     assert kinds.count("repeated picture") == 1
     assert kinds.count("broken label file") == 2
+    assert kinds.count("stray box") == 1
     assert [len(p.annotation) for p in usable] == [2, 1]
 
 
