@@ -35,7 +35,7 @@ class Block:
     classes: tuple[str, ...] | None
     options: dict[str, Any]
 
-    def common(self) -> tuple[Any, ...]:
+    def common(self) -> tuple[str, str, Path, dict[str, Any], tuple[str, ...] | None]:
         """What every reader takes."""
         return self.name, self.split, self.root, self.where, self.classes
 
