@@ -33,8 +33,9 @@ _CONV = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
 DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv2d": _CONV,
     "WeightNormConv2d": {**_CONV, "gain": 1.0},
-    "SigmaDelta": {"activation": None, "norm": None, "shared": True},
-    "Cuba": {"current_decay": 1.0, "voltage_decay": 0.1, "norm": None, "shared": True},
+    "DeltaEncoder": {"threshold": 0.1},
+    "SigmaDelta": {"threshold": 0.1, "activation": None, "norm": None, "shared": True},
+    "Cuba": {"threshold": 0.1, "current_decay": 1.0, "voltage_decay": 0.1, "norm": None, "shared": True},
     "nn.Linear": {"bias": True},
     "nn.BatchNorm2d": {"eps": 1e-5, "momentum": 0.1},
     "nn.MaxPool2d": {"stride": KERNEL, "padding": 0, "ceil_mode": False},

@@ -12,6 +12,11 @@ from torch import Tensor, nn
 Size = int | tuple[int, int]
 
 
+def _length(weight: Tensor) -> Tensor:
+    """[out, 1, 1, 1]: the length of the weights of each output channel."""
+    return weight.square().sum((1, 2, 3), keepdim=True).sqrt()
+
+
 class WeightNormConv2d(nn.Module):
     """2-D convolution whose weights are a direction `weight_v` and a length `weight_g` an output channel:
     w = g * v / |v| (Salimans and Kingma, 2016).
@@ -44,7 +49,7 @@ class WeightNormConv2d(nn.Module):
         """torch's first weights of nn.Conv2d, times `gain`."""
         nn.init.kaiming_uniform_(self.weight_v, a=math.sqrt(5))
         self.weight_v.mul_(self.gain)
-        self.weight_g.copy_(self.weight_v.norm(dim=(1, 2, 3), keepdim=True))
+        self.weight_g.copy_(_length(self.weight_v))
         if self.bias is not None:
             bound = 1 / math.sqrt(self.weight_v[0].numel())
             nn.init.uniform_(self.bias, -bound, bound)
@@ -52,7 +57,7 @@ class WeightNormConv2d(nn.Module):
     @property
     def weight(self) -> Tensor:
         """The weights as they multiply: [out, in / groups, rows, columns]."""
-        return self.weight_v * (self.weight_g / self.weight_v.norm(dim=(1, 2, 3), keepdim=True))
+        return self.weight_v * (self.weight_g / _length(self.weight_v))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
@@ -70,7 +75,7 @@ class Unpool(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         n, c, h, w = x.shape
-        window = (self.weight_v * (self.weight_g / self.weight_v.norm()))[0, 0]
+        window = (self.weight_v * (self.weight_g / _length(self.weight_v)))[0, 0]
         rows, columns = window.shape
         spread = x[:, :, :, None, :, None] * window[None, None, None, :, None, :]
         return spread.reshape(n, c, h * rows, w * columns)

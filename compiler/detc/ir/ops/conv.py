@@ -41,7 +41,7 @@ def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (
     return (result[0], result[1])
 
 
-_AS_GIVEN = ("channels", "k", "dilation", "groups", "bias", "weights", "init", "weight_norm", "gain")
+_AS_GIVEN = ("channels", "k", "dilation", "groups", "bias", "weights", "init", "weight_norm")
 """Arguments of a Conv that are its attributes under the same name."""
 
 
@@ -89,7 +89,8 @@ class Conv(Op):
         if problem := needs_map(inputs):
             return problem
         pad = resolve_padding(given["pad"], given["k"], given["dilation"])
-        return cls(**{key: given[key] for key in _AS_GIVEN}, stride=given["s"], pad=pad)
+        fixed = {key: given[key] for key in _AS_GIVEN}
+        return cls(**fixed, gain=float(given["gain"]), stride=given["s"], pad=pad)
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
