@@ -71,6 +71,8 @@ class Op:
     arity: ClassVar[int | None] = 1
     """How many tensors it takes; None for any number (a list, as in `concat(a, b)`)."""
     arguments: ClassVar[tuple[Argument, ...]] = ()
+    channelwise: ClassVar[bool] = False
+    """Whether channel i of the output needs only channel i of each input. Such ops can be narrowed along with their inputs."""
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
@@ -86,6 +88,11 @@ class Op:
     def params(self, inputs: Sequence[TensorType]) -> int:
         """Every parameter of the torch module: trainable and frozen, not buffers."""
         return 0
+
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """The parameters and buffers that follow the channels: names below the layer's, and what each axis of theirs counts:
+        `out` the output's channels, `in` those of the first input (of its group), empty neither."""
+        return ()
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         """Multiply-accumulates of conv and linear at batch 1; every other op counts 0."""

@@ -7,9 +7,8 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Related, Rule
-from detc.ir.graph import Graph
-from detc.semantics.program import Model
-from detc.semantics.pruning import prune
+from detc.semantics.program import Derivation, Model
+from detc.semantics.pruning import Refusal, prune
 from detc.semantics.reading import Reader, did_you_mean
 from detc.semantics.schema.key import Key, Schema
 from detc.semantics.schema.kind import MISSING, Dotted, ListOf, Number
@@ -49,11 +48,28 @@ IMPOSSIBLE = Rule(
     "error",
     """`{layer}` {actual}, so `{model}` cannot be pruned to {share} of its channels
 
-    Pruning narrows every conv, and all that is added to it or passes it channel by channel along with it.""",
+    Pruning narrows every conv and linear layer, and all that is added to it or passes it channel by channel along with it.""",
     help="add it to `keep`, or choose another share",
 )
+HELD = Rule(
+    "DER114",
+    "warning",
+    """`{layer}` {actual}: what it reads and gives keeps its width in `{model}`
 
-RULES = (*KEYS.all(), UNKNOWN, NO_MODEL, NO_PART, IMPOSSIBLE)
+    Pruning narrows every conv and linear layer, and all that is added to it or passes it channel by channel along with it. What
+    cannot follow stays as it is, and so does all that is tied to it; `detc prune SPEC --explain` lists every width.""",
+    help="add it to `keep` to say that this is meant",
+)
+NOTHING = Rule(
+    "DER115",
+    "warning",
+    """`{model}` is as wide as `{actual}`: every channel of it is kept, or tied to one that is
+
+    Outputs, the parts named in `keep` and what hangs together with them keep their width.""",
+    help="name fewer parts in `keep`, or choose a smaller share",
+)
+
+RULES = (*KEYS.all(), UNKNOWN, NO_MODEL, NO_PART, IMPOSSIBLE, HELD, NOTHING)
 
 PRUNE = Schema(
     "prune",
@@ -61,6 +77,7 @@ PRUNE = Schema(
         Key("model", Dotted("a model")),
         Key("channels", Number(above=0, high=1), example="channels = 1 / 2", doc="share of the channels that is left"),
         Key("keep", ListOf(Dotted("a part of the model"), single=True), [], "parts whose width stays"),
+        Key("multiple", Number(whole=True, low=1, high=4096), 1, "widths become multiples of this"),
     ),
 )
 
@@ -90,21 +107,36 @@ def derive(item: tree.Named, scope: Environment) -> Model | None:
     if len(keep) < len(arguments["keep"]):
         return None
     share = Fraction(arguments["channels"]).limit_denominator(4096)
-    result = prune(origin.graph, share, [name for names in keep for name in names])
-    if not isinstance(result, Graph):
-        for refusal in result:
-            node = refusal.node
-            related = (Related(node.span, "this layer"),) if node.span else ()
-            at.report(
-                IMPOSSIBLE(
-                    call.span, layer=node.name, actual=refusal.problem, model=origin.name, share=share, related=related
-                )
+    result = prune(origin.graph, share, [name for names in keep for name in names], arguments["multiple"])
+    if isinstance(result, Refusal):
+        shown, related = _place(result)
+        problem = result.problem
+        at.report(
+            IMPOSSIBLE(
+                call.span, layer=shown or origin.name, actual=problem, model=origin.name, share=share, related=related
             )
+        )
         return None
-    result.name = item.name.id
-    model = Model(item.name.id, origin.kind, result, list(origin.heads), item.span, item.doc, origin.host, origin.name)
+    for refusal in result.held:
+        shown, related = _place(refusal)
+        at.report(HELD(call.span, layer=shown, actual=refusal.problem, model=item.name.id, related=related))
+    if share < 1 and not any(group.after < group.before for group in result.groups) and not result.held:
+        at.report(NOTHING(call.span, model=item.name.id, actual=origin.name))
+    result.graph.name = item.name.id
+    made = Derivation(origin.name, share, arguments["multiple"], result.groups, result.axes)
+    model = Model(
+        item.name.id, origin.kind, result.graph, list(origin.heads), item.span, item.doc, origin.host, origin.name, made
+    )
     program.models.setdefault(model.name, model)
     return model
+
+
+def _place(refusal: Refusal) -> tuple[str, tuple[Related, ...]]:
+    """The layer's name and where it stands."""
+    node = refusal.node
+    if node is None:
+        return "", ()
+    return node.name, (Related(node.span, "this layer"),) if node.span else ()
 
 
 def _kept(parts: list[str], origin: Model, place: tree.Expr, at: Reader) -> Iterator[tuple[str, ...]]:

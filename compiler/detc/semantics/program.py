@@ -5,10 +5,14 @@ overridden.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Source, Span
 from detc.ir.graph import Graph
+
+if TYPE_CHECKING:
+    from detc.semantics.pruning.plan import Axis, Group
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,18 @@ class Head:
     option_spans: dict[str, Span] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a model was pruned from `origin`: to `share` of its channels, in multiples of `multiple`, by which groups; `axes` are
+    those of the state_dict that are cut."""
+
+    origin: str
+    share: Fraction
+    multiple: int
+    groups: tuple[Group, ...]
+    axes: tuple[Axis, ...]
+
+
 @dataclass(slots=True)
 class Model:
     """`kind` is the base it extends: detector or classifier. `host` names nodes that the spec puts on the host."""
@@ -49,6 +65,7 @@ class Model:
     host: frozenset[str] = frozenset()
     derived_from: str = ""
     """The model that this one was cut from (`model small = prune(big, ..)`), empty for a model of its own."""
+    derivation: Derivation | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ class Activation(Op):
     """Base of the elementwise functions; `callee` is torch's module."""
 
     callee: ClassVar[str] = ""
+    channelwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         return TensorType(inputs[0].shape)
@@ -114,6 +115,7 @@ class Softmax(Activation):
     """Softmax over channels."""
 
     name: ClassVar[str] = "softmax"
+    channelwise: ClassVar[bool] = False
 
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
         return TorchCall("nn.Softmax", (("dim", 1),))

@@ -17,6 +17,7 @@ class Add(Op):
     """Elementwise sum: written `a + b`."""
 
     name: ClassVar[str] = "add"
+    channelwise: ClassVar[bool] = True
     arity: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
@@ -33,6 +34,7 @@ class Mul(Op):
     """Elementwise product, written `a * b`; a [c, 1, 1] tensor scales each channel."""
 
     name: ClassVar[str] = "mul"
+    channelwise: ClassVar[bool] = True
     arity: ClassVar[int | None] = 2
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
@@ -179,6 +181,7 @@ class Identity(Op):
     """What comes in goes out: for a branch that a parameter switches off."""
 
     name: ClassVar[str] = "identity"
+    channelwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType:
         return TensorType(inputs[0].shape, inputs[0].dtype)

@@ -121,6 +121,9 @@ class Conv(Op):
         out, per_group, rows, columns = self.weight_shape(inputs)
         return out * per_group * rows * columns + out * (self.bias + self.weight_norm)
 
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("weight", ("out", "in", "", "")), *((("bias", ("out",)),) if self.bias else ()))
+
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         _, per_group, rows, columns = self.weight_shape(inputs)
         return output.elements * per_group * rows * columns
@@ -191,6 +194,9 @@ class Linear(Op):
 
     def params(self, inputs: Sequence[TensorType]) -> int:
         return self.features * inputs[0].elements + (self.features if self.bias else 0)
+
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return (("weight", ("out", "in")), *((("bias", ("out",)),) if self.bias else ()))
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         return self.features * inputs[0].elements

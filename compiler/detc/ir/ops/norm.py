@@ -16,6 +16,7 @@ class BatchNorm(Op):
     """Batch normalisation over channels; `momentum` in torch's sense (weight of the new batch)."""
 
     name: ClassVar[str] = "bn"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("eps", "float", 1e-5),
         Argument("momentum", "float", 0.1),
@@ -29,6 +30,9 @@ class BatchNorm(Op):
 
     def params(self, inputs: Sequence[TensorType]) -> int:
         return 2 * inputs[0].channels
+
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return tuple((name, ("out",)) for name in ("weight", "bias", "running_mean", "running_var"))
 
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
         args: list[tuple[str, Any]] = [("", inputs[0].channels)]
@@ -47,6 +51,7 @@ class Dropout(Op):
     """Zeroes a share `p` of the values while training."""
 
     name: ClassVar[str] = "dropout"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (Argument("p", "float", 0.5, keyword=False),)
 
     p: float = 0.5

@@ -18,6 +18,7 @@ class MaxPool(Op):
     """Maximum over windows; the stride is the window unless given."""
 
     name: ClassVar[str] = "maxpool"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("k", "dims", (2, 2), keyword=False),
         Argument("s", "dims", None),
@@ -67,6 +68,7 @@ class AvgPool(Op):
     """Mean over windows, or over the whole map with `global = true` (the map becomes 1x1)."""
 
     name: ClassVar[str] = "avgpool"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("k", "dims", (2, 2), keyword=False),
         Argument("s", "dims", None),
@@ -108,6 +110,7 @@ class SamplePool(Op):
     """Keeps the top-left value of each window: x[::2, ::2] for 2x2."""
 
     name: ClassVar[str] = "samplepool"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (Argument("k", "dims", (2, 2), keyword=False),)
 
     k: Pair = (2, 2)
@@ -133,6 +136,7 @@ class Upsample(Op):
     """Enlarges a map by a whole factor."""
 
     name: ClassVar[str] = "upsample"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("factor", "dims", (2, 2), keyword=False),
         Argument("mode", "name", "nearest", choices=MODES),
