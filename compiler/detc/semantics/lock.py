@@ -27,13 +27,15 @@ def lock_of(
     target: Target | None,
     plan: dict[str, Any] | None,
     class_names: Mapping[str, str] | None = None,
+    plain_specs: Mapping[str, str] | None = None,
 ) -> dict[str, Any]:
     """The lock of `model` with `graph` (as the passes left it) for `target` and its `plan`: plain JSON values, no time stamps.
 
     `class_names` are the classes that model.py has for the models; a model that it lacks is named after the spec (the one that is
-    built) or after itself.
+    built) or after itself. `plain_specs` are the texts of derived models as specs of their own.
     """
     others = {name: other for name, other in program.models.items() if other is not model and name != model.name}
+    specs = plain_specs or {}
     names = {model.name: camel(program.name), **{name: camel(name) for name in others}, **(class_names or {})}
     gates = [*program.gates, *(gate for deploy in program.deploys for gate in deploy.gates)]
     lock = {
@@ -46,9 +48,11 @@ def lock_of(
             "params": {name: setting.value for name, setting in program.params.items()},
             "overrides": {setting.name: setting.value for setting in program.overrides},
         },
-        "model": _model(program, model, graph, target, names[model.name]),
+        "model": {**_model(program, model, graph, target, names[model.name]), **_derived(model, specs)},
         "models": {
-            name: _model(program, m, m.graph, target, names[name]) for name, m in others.items() if m.graph.inputs
+            name: {**_model(program, m, m.graph, target, names[name]), **_derived(m, specs)}
+            for name, m in others.items()
+            if m.graph.inputs
         },
         "data": {name: {"format": data.format, **data.options} for name, data in program.data.items()},
         "stages": [stage.options for stage in program.stages],
@@ -116,6 +120,24 @@ def _model(program: Program, model: Model, graph: Graph, target: Target | None, 
             for head in model.heads
         ],
     }
+
+
+def _derived(model: Model, specs: Mapping[str, str]) -> dict[str, Any]:
+    """How a pruned model came about; nothing for a model of its own."""
+    made = model.derivation
+    if made is None:
+        return {}
+    groups = [
+        {"layers": list(group.layers), "before": group.before, "after": group.after, "kept": group.kept}
+        for group in made.groups
+    ]
+    axes = [
+        {"tensor": axis.tensor, "axis": axis.axis, "groups": axis.groups, "before": axis.before, "after": axis.after}
+        for axis in made.axes
+    ]
+    share = float(made.share)
+    plan = {"from": made.origin, "share": share, "multiple": made.multiple, "groups": groups, "axes": axes}
+    return {"derived": {**plan, "spec": specs.get(model.name)}}
 
 
 def _node(node: Node) -> dict[str, Any]:

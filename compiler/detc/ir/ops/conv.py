@@ -122,7 +122,9 @@ class Conv(Op):
         return out * per_group * rows * columns + out * (self.bias + self.weight_norm)
 
     def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        return (("weight", ("out", "in", "", "")), *((("bias", ("out",)),) if self.bias else ()))
+        filters = ("out", "in", "", "")
+        parts = (("weight_v", filters), ("weight_g", ("out", "", "", ""))) if self.weight_norm else (("weight", filters),)
+        return (*parts, *((("bias", ("out",)),) if self.bias else ()))
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         _, per_group, rows, columns = self.weight_shape(inputs)

@@ -30,11 +30,17 @@ def _keywords(**values: tuple[Any, Any]) -> tuple[tuple[str, Any], ...]:
     return tuple((name, value) for name, (value, default) in values.items() if value != default)
 
 
+def _per_channel(names: tuple[str, ...], norm: str | None) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """The tensors with a value a channel, and the means of a norm."""
+    return tuple((name, ("out",)) for name in (*names, *(("norm.running_mean",) if norm else ())))
+
+
 @dataclass(frozen=True)
 class Encode(Op):
     """The first neuron of a sigma-delta net: sends a value when it has changed by `threshold` (lava's `Input` block)."""
 
     name: ClassVar[str] = "neuron.encode"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (_THRESHOLD, *_GRADIENT)
 
     threshold: float = 0.1
@@ -58,6 +64,7 @@ class SigmaDelta(Op):
     shape the gradient of the threshold."""
 
     name: ClassVar[str] = "neuron.sigma_delta"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         _THRESHOLD,
         *_GRADIENT,
@@ -79,6 +86,9 @@ class SigmaDelta(Op):
     def params(self, inputs: Sequence[TensorType]) -> int:
         return 2 if self.shared else 1 + inputs[0].channels
 
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return _per_channel(() if self.shared else ("threshold",), self.norm)
+
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
         given = _keywords(activation=(self.activation, None), norm=(self.norm, None), shared=(self.shared, True))
         return TorchCall("SigmaDelta", (("", inputs[0].channels), ("threshold", self.threshold), *given))
@@ -90,6 +100,7 @@ class Cuba(Op):
     `voltage_decay` a step; at `threshold` it sends a spike and begins again at 0."""
 
     name: ClassVar[str] = "neuron.cuba"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (
         _THRESHOLD,
         Argument("current_decay", "float", 1.0),
@@ -116,6 +127,9 @@ class Cuba(Op):
     def params(self, inputs: Sequence[TensorType]) -> int:
         return 2 * (1 if self.shared else inputs[0].channels)
 
+    def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        return _per_channel(() if self.shared else ("current_decay", "voltage_decay"), self.norm)
+
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
         given = _keywords(
             current_decay=(self.current_decay, 1.0),
@@ -131,6 +145,7 @@ class Sigma(Op):
     """Adds up the changes that come in: the values themselves, behind the last layer."""
 
     name: ClassVar[str] = "neuron.sigma"
+    channelwise: ClassVar[bool] = True
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         return needs_map(inputs) or TensorType(inputs[0].shape)
@@ -144,6 +159,7 @@ class Unpool(Op):
     """Spreads each value over a window of `k` with one weight a place, the same for all channels (lava's `Unpool` synapse)."""
 
     name: ClassVar[str] = "unpool"
+    channelwise: ClassVar[bool] = True
     arguments: ClassVar[tuple[Argument, ...]] = (Argument("k", "dims", (2, 2), keyword=False),)
 
     k: Pair = (2, 2)

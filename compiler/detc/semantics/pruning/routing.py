@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from detc.ir.graph import Graph, Node
-from detc.ir.ops.combine import Channels, Concat, Flatten, Reshape, Shuffle
+from detc.ir.ops.combine import Channels, Concat, Flatten, Reshape, Shuffle, SpaceToDepth
 from detc.ir.ops.conv import Conv, Linear
 
 LARGEST = 4_000_000
@@ -172,6 +172,8 @@ def _row(
         row = inputs[0]
         deal = len(row.atoms) // op.groups
         return Row([row.atoms[j * deal + i] for i in range(deal) for j in range(op.groups)], 1, True)
+    if isinstance(op, SpaceToDepth):
+        return Row(inputs[0].atoms * op.block**2, 1, inputs[0].mixed)
     if isinstance(op, Flatten) or (isinstance(op, Reshape) and len(op.shape) == 1):
         return Row(inputs[0].atoms, types[0].elements // len(inputs[0].atoms), inputs[0].mixed)
     if isinstance(op, Reshape) and op.shape[0] == len(inputs[0].atoms):
