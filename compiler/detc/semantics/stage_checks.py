@@ -18,6 +18,7 @@ from detc.semantics.stage_rules import (
     NO_LABELS,
     NO_PART,
     OTHER_MODEL,
+    PRUNING,
     WITHOUT_DATA,
 )
 
@@ -39,6 +40,14 @@ def check_length(draft: Draft, at: Reader) -> None:
             bad("calibrates and does not say on how many images", "add `images = 500`", "calibrate.caps")
         if draft.value("start") is None and read_well:
             bad("calibrates a net that no stage has trained", "add `start = STAGE.best`", "calibrate.caps")
+        return
+    if draft.prunes:
+        for key in ("epochs", "run", "images"):
+            if key in draft.own:
+                at.report(
+                    PRUNING(draft.place(key), name=draft.name, problem=f"prunes and has {key}", remedy="leave it out")
+                )
+                draft.good = False
         return
     if draft.value("epochs") is None and read_well:
         bad("does not say how long it trains", "add `epochs = 100`")
@@ -112,8 +121,36 @@ def check_parts(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
             TRAIN.missing_key(draft.place("load"), what=f"stage `{draft.name}`", key="start", fix="start = STAGE.best")
         )
         draft.good = False
-    if origin and draft.model and origin.name != draft.model.name and not draft.value("load"):
+    if draft.prunes:
+        _check_pruning(draft, origin, at)
+    elif origin and draft.model and origin.name != draft.model.name and not draft.value("load"):
         at.report(OTHER_MODEL(draft.place("start"), name=draft.name, actual=origin.name))
+
+
+def _check_pruning(draft: Draft, origin: Model | None, at: Reader) -> None:
+    """The stage's model is cut from the model of the stage it starts from."""
+
+    def bad(key: str, problem: str, remedy: str) -> None:
+        at.report(PRUNING(draft.place(key), name=draft.name, problem=problem, remedy=remedy))
+        draft.good = False
+
+    model = draft.model
+    if draft.calibrates:
+        bad("prune.channels", "prunes and calibrates at once", "make two stages of it")
+    if draft.value("load"):
+        bad("load", "prunes and loads a part", "leave `load` out: all that is left of the net is taken over")
+    if draft.value("start") is None:
+        bad("prune.channels", "prunes weights that no stage has trained", "add `start = STAGE.best`")
+    if model is None or not draft.good:
+        return
+    if model.derivation is None:
+        name = origin.name if origin else "BIG"
+        fix = f"write `model small = prune({name}, channels = 1 / 2)` and put the train block on `small`"
+        bad("prune.channels", f"prunes, and model `{model.name}` is not pruned from another", fix)
+    elif origin is not None and origin.name != model.derivation.origin:
+        wanted = model.derivation.origin
+        fix = f"start from a stage that trains `{wanted}`"
+        bad("start", f"prunes weights of `{origin.name}`, and `{model.name}` is pruned from `{wanted}`", fix)
 
 
 def _has_part(model: Model, part: str) -> bool:

@@ -38,6 +38,14 @@ class Draft:
     def calibrates(self) -> bool:
         return self.value("calibrate.caps") is not None
 
+    @property
+    def prunes(self) -> bool:
+        return self.value("prune.channels") is not None
+
+    @property
+    def kind(self) -> str:
+        return "calibrate" if self.calibrates else "prune" if self.prunes else "train"
+
     def value(self, key: str) -> Any:
         setting = self.entries.get(key)
         return setting.value if setting else None

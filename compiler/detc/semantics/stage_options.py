@@ -47,11 +47,11 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "id": draft.id,
         "model": draft.model.name,
         "data": value("data"),
-        "kind": "calibrate" if calibrates else "train",
+        "kind": draft.kind,
         "start": {"stage": draft.start[0], "which": draft.start[1]} if draft.start else None,
         "load": value("load"),
         "freeze": {"prefixes": value("freeze"), "epochs": value("for_epochs")},
-        "epochs": 1 if calibrates else value("epochs"),
+        "epochs": value("epochs") if draft.kind == "train" else 1,
         "batch": value("batch"),
         "images": value("images") if calibrates else None,
         "optimizer": value("optimizer"),
@@ -72,11 +72,13 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "seed": value("seed"),
         "quantize": quantize,
         "calibrate": {"caps": value("calibrate.caps")} if calibrates else None,
+        "prune": {"channels": value("prune.channels")} if draft.prunes else None,
         "gates": [gate_json(gate) for gate in draft.gates],
         "span": draft.span.as_json(),
     }
-    kind = "calibrate" if calibrates else "train"
-    return Stage(draft.name, draft.train, draft.model.name, kind, options, draft.span, tuple(draft.entries.values()))
+    return Stage(
+        draft.name, draft.train, draft.model.name, draft.kind, options, draft.span, tuple(draft.entries.values())
+    )
 
 
 def _schedule(value: dict[str, Any]) -> dict[str, Any]:

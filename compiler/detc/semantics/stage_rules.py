@@ -144,7 +144,17 @@ WITHOUT_DATA = Rule(
     help='declare `data NAME = data.voc(root = path(".."))` and give the train block `data = NAME`',
 )
 
+PRUNING = Rule(
+    "TRN140",
+    "error",
+    """stage `{name}` {problem}
+
+    `prune channels = l2` takes the weights of an earlier stage, keeps the channels with the largest norms and cuts every tensor
+    down to the pruned model that the train block stands on. It takes no step; a stage behind it trains what is left.""",
+    help="{remedy}",
+)
+
 RULES = (
     NO_MODEL, NO_DATA, UNKNOWN_STAGE, NO_CHECKPOINT, CYCLE, DOUBLED_STAGE, OTHER_MODEL, NO_PART, CALIBRATION, NOT_MEASURED,
-    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS, WITHOUT_DATA,
+    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS, WITHOUT_DATA, PRUNING,
 )  # fmt: skip

@@ -7,6 +7,7 @@ typed. The raw mapping stays at hand for device packages, which read their own `
 from __future__ import annotations
 
 from detrt.lock.data import Data
+from detrt.lock.derived import Derived
 from detrt.lock.gate import Gate
 from detrt.lock.lock import Lock, Spec, Target
 from detrt.lock.model import Encoding, Head, Input, Model, Node
@@ -20,6 +21,7 @@ from detrt.lock.stage import (
     EarlyStop,
     Freeze,
     Init,
+    Prune,
     Quantize,
     Rescale,
     Stage,
@@ -33,6 +35,7 @@ __all__ = [
     "Calibrate",
     "Caps",
     "Data",
+    "Derived",
     "EarlyStop",
     "Encoding",
     "Freeze",
@@ -46,6 +49,7 @@ __all__ = [
     "Node",
     "Optimizer",
     "Part",
+    "Prune",
     "Quantize",
     "Rescale",
     "Schedule",

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, PositiveInt
 
+from detrt.lock.derived import Derived
 from detrt.lock.part import Part
 
 
@@ -48,6 +49,7 @@ class Model(Part):
     nodes: list[Node]
     outputs: dict[str, list[str]]
     heads: list[Head] = []
+    derived: Derived | None = None
 
     def classes(self) -> list[str]:
         """Class names as the first head has them."""

@@ -60,13 +60,17 @@ class Calibrate(Part):
     caps: Caps = Caps()
 
 
+class Prune(Part):
+    channels: Literal["l1", "l2", "random"] = "l2"
+
+
 class Stage(Part):
     name: str
     train: str = ""
     id: str
     model: str
     data: str
-    kind: Literal["train", "calibrate"] = "train"
+    kind: Literal["train", "calibrate", "prune"] = "train"
     start: Start | None = None
     load: list[str] = []
     freeze: Freeze = Freeze()
@@ -91,6 +95,7 @@ class Stage(Part):
     seed: int | None = 0
     quantize: Quantize = Quantize()
     calibrate: Calibrate | None = None
+    prune: Prune | None = None
     gates: list[Gate] = []
 
 

@@ -50,7 +50,7 @@ def find_checkpoint(
         return Path(found.checkpoint)
     runs = found.runs if found.runs is not None else lock_path.parent / "runs"
     folder = RunFolder(choose_run(runs, found.name, resume=True), lock)
-    stages = [stage for stage in (wanted if wanted is not None else lock.stages) if stage.kind == "train"]
+    stages = [stage for stage in (wanted if wanted is not None else lock.stages) if stage.kind != "calibrate"]
     if found.stage is not None:
         stages = [stage for stage in stages if found.stage in (stage.name, stage.id)]
         if not stages:

@@ -19,8 +19,8 @@ class StageResult:
     """What a finished stage leaves: `metrics` of its best epoch on the validation split, `final` on the test split
     if there is one.
 
-    `ended` is `all epochs`, `early stop`, `by hand` or `calibrated`. `caps` by name of the relu node. `gates` as
-    printed.
+    `ended` is `all epochs`, `early stop`, `by hand` or `calibrated`. `caps` by name of the relu node; `pruned`: what
+    a stage that prunes kept of each group. `gates` as printed.
     """
 
     id: str
@@ -35,6 +35,7 @@ class StageResult:
     seed: int | None = None
     seconds: float = 0.0
     caps: dict[str, float] = field(default_factory=dict)
+    pruned: list[dict[str, Any]] = field(default_factory=list)
     gates: list[dict[str, str]] = field(default_factory=list)
     identity: dict[str, Any] = field(default_factory=dict)
 

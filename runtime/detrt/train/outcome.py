@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,3 +19,4 @@ class Outcome:
     best_epoch: int | None = None
     seconds: float = 0.0
     caps: dict[str, float] = field(default_factory=dict)
+    pruned: list[dict[str, Any]] = field(default_factory=list)

@@ -19,7 +19,7 @@ from detrt.train.folder import RunFolder, StageResult, write_text
 
 def table(results: Sequence[StageResult], classes: Sequence[str]) -> str:
     """A line a stage: mAP@0.5 over all classes, each class, COCO mAP; on the test split if there is one, else on validation."""
-    trained = [result for result in results if result.kind == "train" and result.final]
+    trained = [result for result in results if result.kind != "calibrate" and result.final]
     if not trained:
         return "no stage has been scored"
     header = ["stage", "map50", *classes, "map"]
@@ -99,6 +99,7 @@ def _stage(folder: RunFolder, result: StageResult) -> dict[str, Any]:
         "final",
         "final_split",
         "caps",
+        "pruned",
         "gates",
     )
     entry = {key: getattr(result, key) for key in keys}

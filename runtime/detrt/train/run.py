@@ -20,9 +20,12 @@ from detrt.train.network import ModelClasses
 from detrt.train.options import Options
 from detrt.train.outcome import Outcome
 from detrt.train.progress import Progress
+from detrt.train.pruning import prune_stage
 from detrt.train.result import table, write_result
 from detrt.train.roots import data_bases
 from detrt.train.training import train_stage
+
+_MAKERS = {"train": train_stage, "calibrate": calibrate_stage, "prune": prune_stage}
 
 
 class Run:
@@ -100,8 +103,7 @@ class Run:
                 problem = f"stage `{stage.id}` begins with the result of `{needed}`, which has not run"
                 raise DetrtError(problem, remedy=f"--stage {needed} first")
         begun = time.monotonic()
-        make = calibrate_stage if stage.kind == "calibrate" else train_stage
-        outcome = make(self.context, number, stage)
+        outcome = _MAKERS[stage.kind](self.context, number, stage)
         return self._passes(stage, self._finished(stage, outcome, time.monotonic() - begun))
 
     def _set_aside(self, stage: Stage) -> None:
@@ -130,6 +132,7 @@ class Run:
             seed=outcome.seed,
             seconds=round(outcome.seconds or seconds, 3),
             caps=outcome.caps,
+            pruned=outcome.pruned,
             gates=[judgement.as_dict() for judgement in judgements],
             identity=identity,
         )

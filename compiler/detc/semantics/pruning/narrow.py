@@ -139,7 +139,11 @@ def _narrowed(node: Node, graph: Graph, types: tuple[TensorType, ...], widths: _
         before = graph.input_types(node)[0].elements
         if len(op.shape) == 1:
             return replace(op, shape=(types[0].elements,))
-        return op if types[0].elements == before else replace(op, shape=(types[0].elements * op.shape[0] // before, *op.shape[1:]))
+        return (
+            op
+            if types[0].elements == before
+            else replace(op, shape=(types[0].elements * op.shape[0] // before, *op.shape[1:]))
+        )
     if isinstance(op, Channels):
         return _cut(op, node, graph, types[0], widths)
     return op
@@ -154,9 +158,7 @@ def _cut(op: Channels, node: Node, graph: Graph, type: TensorType, widths: _Widt
             int(Fraction(place * type.shape[0], before) + Fraction(1, 2)) for place in (op.first, op.last + 1)
         )
     else:
-        first, behind = (
-            widths(row.atoms[: place // row.repeat]) * row.repeat for place in (op.first, op.last + 1)
-        )
+        first, behind = (widths(row.atoms[: place // row.repeat]) * row.repeat for place in (op.first, op.last + 1))
     return Channels(first, behind - 1)
 
 

@@ -136,6 +136,12 @@ PER_STAGE: tuple[Key, ...] = (
     Key("quantize.activations", Maybe(Dotted("the caps of a calibration stage, such as `measure.caps`")), None),
     Key("quantize.folded", Maybe(Word(("u5",))), None),
     Key("calibrate.caps", Maybe(Choice(CAPS)), None, "measure activation caps instead of training"),
+    Key(
+        "prune.channels",
+        Maybe(Word(("l2", "l1", "random"))),
+        None,
+        "cut the weights of `start` down to this pruned model",
+    ),
 )
 """What only a stage sets."""
 
