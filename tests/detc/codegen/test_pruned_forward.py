@@ -61,8 +61,8 @@ NETS = {
     "shared": """
   let f = cbr(12)
   let g = cbr(8) |> conv(12)
-  let a = frame |> conv(10)
-  let b = frame |> conv(10) |> maxpool(2x2)
+  let a = frame |> conv(12)
+  let b = frame |> conv(12) |> maxpool(2x2)
   output y = [a |> f |> g |> f |> conv(5), b |> f |> g |> conv(5)]
   output z = a |> conv(4) |> softmax""",
     "neurons": """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from detc.compilation import compile_spec
 from spec_texts import DATA, MODEL, codes, errors, program_of, under
 
 
@@ -52,10 +53,36 @@ def test_each_mistake_is_one_finding_at_its_place(tmp_path: Path, line: str, cod
     assert fix in errors(program)[0].help
 
 
-def test_what_cannot_be_pruned_names_the_layer(tmp_path: Path) -> None:
-    text = MODEL.replace(
-        "|> maxpool(2x2)", "|> maxpool(2x2) |> conv(8, groups = 8) |> conv(12) |> conv(12, groups = 4)"
-    )
+def test_what_cannot_be_pruned_keeps_its_width_and_is_named(tmp_path: Path) -> None:
+    text = MODEL.replace("|> maxpool(2x2)", "|> maxpool(2x2) |> conv(12) |> softmax |> conv(8) |> conv(6)")
     program = program_of(tmp_path, text + "model small = prune(tiny, channels = 1 / 2)\n")
-    assert codes(program) == ["DER113"]
-    assert "`p4.conv4`" in errors(program)[0].message and errors(program)[0].related
+    assert codes(program) == ["DER114"]
+    finding = program.findings[0]
+    assert "`p4.softmax1`" in finding.message and finding.related and finding.level == "warning"
+    widths = [node.type.channels for node in program.models["small"].graph if node.op.name == "conv"]
+    assert widths == [4, 12, 4, 3, 12]
+
+
+def test_widths_are_multiples_where_that_is_asked(tmp_path: Path) -> None:
+    text = MODEL.replace("conv(8)", "conv(60) |> conv(6)")
+    program = program_of(tmp_path, text + "model small = prune(tiny, channels = 1 / 2, multiple = 8)\n")
+    widths = [node.type.channels for node in program.models["small"].graph if node.op.name == "conv"]
+    assert widths == [32, 6, 12] and not codes(program)
+
+
+def test_a_model_of_which_all_is_kept_is_told(tmp_path: Path) -> None:
+    program = program_of(tmp_path, MODEL + "model small = prune(tiny, channels = 1 / 2, keep = [p4])\n")
+    assert codes(program) == ["DER115"]
+
+
+def test_the_target_judges_the_pruned_net(tmp_path: Path) -> None:
+    path = tmp_path / "mine.det"
+    text = MODEL.replace("conv(8)", "conv(64, weights = masked(3 bits))").replace("conv(10", "conv(10")
+    path.write_text(text + "model small = prune(tiny, channels = 1 / 2)\ndeploy d on gti5801 { model = small }\n")
+    done = compile_spec(path)
+    assert done.model is not None and done.model.name == "small" and done.target == "gti5801"
+    assert done.metrics["params"] == done.program.models["small"].graph.params() < 10_000
+    path.write_text(text + "model small = prune(tiny, channels = 1 / 2)\n")
+    alone = compile_spec(path, "gti5801")
+    assert alone.model is not None and alone.model.name == "small"
+    assert alone.metrics["macs"] == done.metrics["macs"]
