@@ -102,7 +102,9 @@ def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     for name, tensor in net.state_dict().items():
         if tensor.is_floating_point() and not name.endswith(("threshold", "decay")):
-            tensor.copy_(torch.rand_like(tensor) + 0.5 if name.endswith(("var", "weight_g")) else torch.randn_like(tensor))
+            tensor.copy_(
+                torch.rand_like(tensor) + 0.5 if name.endswith(("var", "weight_g")) else torch.randn_like(tensor)
+            )
     return net
 
 
@@ -123,7 +125,9 @@ def masked(weights: dict[str, Tensor], plan: Derived, kept: list[list[int]]) -> 
                 rows = tensor.chunk(axis.groups)[group]
                 rows[:, column] = 0
         if axis.tensor.endswith("weight_v"):
-            result[axis.tensor.replace("weight_v", "weight_g")] *= (tensor.flatten(1).norm(dim=1) / whole)[:, None, None, None]
+            result[axis.tensor.replace("weight_v", "weight_g")] *= (tensor.flatten(1).norm(dim=1) / whole)[
+                :, None, None, None
+            ]
     return result
 
 

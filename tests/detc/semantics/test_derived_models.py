@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from detc.compilation import compile_spec
 from spec_texts import DATA, MODEL, codes, errors, program_of, under
+
+from detc.compilation import compile_spec
 
 
 def widths(folder: Path, line: str) -> dict[str, int]:

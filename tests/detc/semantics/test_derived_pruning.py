@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -95,7 +94,13 @@ def test_shared_weights_stay_one_layer() -> None:
 """
     pruned = prune(parse_graph(text), HALF, ("a",))
     assert isinstance(pruned, Pruned)
-    assert {n.name: n.type.channels for n in pruned.graph if n.op.name == "conv"} == {"a": 8, "b": 8, "s": 4, "t": 4, "z": 2}
+    assert {n.name: n.type.channels for n in pruned.graph if n.op.name == "conv"} == {
+        "a": 8,
+        "b": 8,
+        "s": 4,
+        "t": 4,
+        "z": 2,
+    }
 
 
 @st.composite

@@ -123,7 +123,9 @@ class Conv(Op):
 
     def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
         filters = ("out", "in", "", "")
-        parts = (("weight_v", filters), ("weight_g", ("out", "", "", ""))) if self.weight_norm else (("weight", filters),)
+        parts = (
+            (("weight_v", filters), ("weight_g", ("out", "", "", ""))) if self.weight_norm else (("weight", filters),)
+        )
         return (*parts, *((("bias", ("out",)),) if self.bias else ()))
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
