@@ -41,6 +41,9 @@ block halves(x) {
   let done = x |> channels(x.channels // 2, x.channels - 1) |> cbr(x.channels // 2)
   output y = concat(kept, done) |> shuffle(2)
 }
+block sd(x, c, k = 3x3, s = 1, gain = 1) = x
+  |> conv(c, k = k, s = s, bias = false, weight_norm = true, gain = gain)
+  |> neuron.sigma_delta(threshold = 0.2, activation = relu, norm = mean_only_batch)
 block join(a, b) = concat(a |> cbr(a.channels, k = 1x1), b) |> conv(b.channels, k = 3x3)
 """
 
@@ -113,13 +116,22 @@ class Writer:
             (f"csp({c}, n = {n})", c, size),
             (f"conv({c}, k = 1x1)", c, size),
             ("relu", channels, size),
+            (f"sd({c}, s = {s})", c, down),
+            (f"sd({c}, k = 1x1, gain = 3) |> neuron.encode |> conv({c}, k = 1x1) |> neuron.sigma", c, size),
             ("dropout(0.1)", channels, size),
             (f"basic(cbr({channels}), linear3({small}, {channels}))", channels, size),
             (f"basic(conv({c}, s = {s}), cbr({c}), down = conv({c}, k = 1x1, s = {s}))", c, down),
         ]
         choices += [("halves", channels, size), ("gate(2)", channels, size)] if channels % 2 == 0 else []
         choices += (
-            [("maxpool(2x2)", channels, size // 2), ("samplepool(2x2)", channels, size // 2)] if size % 2 == 0 else []
+            [
+                ("maxpool(2x2)", channels, size // 2),
+                ("samplepool(2x2)", channels, size // 2),
+                ("space_to_depth(2, order = columns)", 4 * channels, size // 2),
+                (f"space_to_depth |> cbr({c}) |> unpool(2) |> neuron.sigma_delta", c, size),
+            ]
+            if size % 2 == 0
+            else []
         )
         return self.rng.choice(choices)
 

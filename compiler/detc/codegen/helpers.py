@@ -19,7 +19,7 @@ def begun(layer: nn.Conv2d | nn.Linear, std: float = 0.01, bias: float = 0.0) ->
 ''',
     "space_to_depth": '''
 def space_to_depth(x: Tensor, block: int = 2, order: str = "rows") -> Tensor:
-    """Each `block` x `block` square as channels: those of its top left value, then of the others by rows or by columns."""
+    """Each `block` x `block` square as channels: those of its top left, then of the others by rows or columns."""
     n, c, h, w = x.shape
     cells = x.view(n, c, h // block, block, w // block, block)
     axes = (0, 3, 5, 1, 2, 4) if order == "rows" else (0, 5, 3, 1, 2, 4)

@@ -24,7 +24,8 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
     x = xs[0]
     match op.name:
         case "conv":
-            w, b = weights[f"{owner}.weight"], weights.get(f"{owner}.bias")
+            b = weights.get(f"{owner}.bias")
+            w = normed(weights, owner) if op.weight_norm else weights[f"{owner}.weight"]
             return F.conv2d(x, w, b, op.stride, op.pad, op.dilation, op.groups)
         case "linear":
             return F.linear(x, weights[f"{owner}.weight"], weights.get(f"{owner}.bias"))
@@ -60,6 +61,18 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
         case "shuffle":
             n, c, h, w = x.shape
             return x.view(n, op.groups, c // op.groups, h, w).transpose(1, 2).reshape(n, c, h, w)
+        case "space_to_depth":
+            n = op.block
+            turns = [(r, c) for r in range(n) for c in range(n)]
+            turns = turns if op.order == "rows" else [(r, c) for c, r in turns]
+            return torch.cat([x[:, :, r::n, c::n] for r, c in turns], dim=1)
+        case "unpool":
+            return torch.kron(x, normed(weights, owner)[0, 0])
+        case "neuron.sigma_delta":
+            x = x - weights[f"{owner}.norm.running_mean"].view(-1, 1, 1) if op.norm else x
+            return F.relu(x) if op.activation else x
+        case "neuron.encode" | "neuron.sigma":
+            return x
         case "flatten":
             return x.flatten(1)
         case "reshape":
@@ -67,3 +80,9 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
         case "identity" | "dropout":
             return x
     raise NotImplementedError(op.name)
+
+
+def normed(weights: dict[str, Tensor], owner: str) -> Tensor:
+    """Weights of a length `weight_g` in the direction of `weight_v`, an output channel."""
+    v, g = weights[f"{owner}.weight_v"], weights[f"{owner}.weight_g"]
+    return v * (g / v.square().sum((1, 2, 3), keepdim=True).sqrt())

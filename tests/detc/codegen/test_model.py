@@ -7,34 +7,24 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from detc.codegen.model import model_source
-from detc.compilation import compile_spec
 from detc.semantics.elaborate import elaborate
-from detc.semantics.program import Model
+from generated_nets import check_shapes, compiled, expected_keys, generated, torch_counts
 from net_builder import Net
 from random_nets import random_spec
 
 HERE = Path(__file__).parent
 LIBRARY = Path(__file__).parents[3] / "specs"
-LINES = [("gnetdet448", 90), ("gnetdet224", 90), ("ssdlite_mobilenetv2", 160), ("st_yolod", 260)]
-
-
-def compiled(path: Path, **sets: str) -> Model:
-    done = compile_spec(path, None, sets)
-    assert done.model is not None and done.fits, done.findings
-    return done.model
-
-
-def generated(model: Model, name: str = "Net") -> Any:
-    """The class that the generated text defines."""
-    source = model_source(model, name)
-    scope: dict[str, Any] = {}
-    exec(compile(source, "model.py", "exec"), scope)
-    return scope[name]
+LINES = [
+    ("gnetdet448", 90),
+    ("gnetdet224", 90),
+    ("ssdlite_mobilenetv2", 160),
+    ("st_yolodv2milli", 260),
+    ("yolo_kp_dual_head", 80),
+]
 
 
 def spec_named(name: str) -> Path:
@@ -58,8 +48,8 @@ def test_golden(name: str, most: int, golden: Callable[[str, str], None]) -> Non
         ("gnetdet448", {"width": "0.25", "bn": "true"}, None, None),
         ("gnetdet224", {"classes": "3"}, None, None),
         ("ssdlite_mobilenetv2", {}, 4_450_228, 787_595_056),
-        ("st_yolod", {}, 3_250_968, 9_481_804_800),
-        ("st_yolod", {"classes": "7", "act": "relu", "image": "320"}, None, None),
+        ("st_yolodv2milli", {}, 3_250_968, 9_481_804_800),
+        ("st_yolodv2milli", {"classes": "7", "act": "relu", "image": "320"}, None, None),
     ],
 )
 def test_known_nets_count_as_published(name: str, sets: dict[str, str], params: int | None, macs: int | None) -> None:
@@ -67,43 +57,6 @@ def test_known_nets_count_as_published(name: str, sets: dict[str, str], params: 
     counts = torch_counts(model)
     assert counts == (model.graph.params(), model.graph.macs())
     assert params is None or counts == (params, macs)
-
-
-def torch_counts(model: Model) -> tuple[int, int]:
-    """Parameters, and multiply-accumulates by torch's own counter, of the generated class."""
-    torch = pytest.importorskip("torch")
-    from torch.utils.flop_counter import FlopCounterMode
-
-    with torch.device("meta"):
-        net = generated(model)().eval()
-        with FlopCounterMode(display=False) as flops:
-            outputs = net(torch.empty(1, *model.graph.inputs[0].type.shape))
-    check_shapes(model, outputs)
-    return sum(p.numel() for p in net.parameters()), flops.get_total_flops() // 2
-
-
-def check_shapes(model: Model, outputs: Any) -> None:
-    graph = model.graph
-    if not isinstance(outputs, dict):
-        outputs = {next(iter(graph.outputs)): outputs}
-    assert list(outputs) == list(graph.outputs)
-    for name, value in outputs.items():
-        shapes = [tuple(v.shape[1:]) for v in (value if isinstance(value, list) else [value])]
-        assert shapes == [graph[n].type.shape for n in graph.outputs[name]], name
-
-
-def expected_keys(model: Model) -> set[str]:
-    graph, keys = model.graph, set()
-    for node in graph:
-        if not node.owns_weights:
-            continue
-        if node.op.name in ("conv", "linear"):
-            keys |= {f"{node.name}.weight"} | ({f"{node.name}.bias"} if node.op.row()["bias"] else set())
-        elif node.op.name == "bn":
-            keys |= {
-                f"{node.name}.{k}" for k in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked")
-            }
-    return keys
 
 
 def check_random(seed: int, folder: Path) -> None:
@@ -120,7 +73,7 @@ def check_random(seed: int, folder: Path) -> None:
     assert set(net.state_dict()) == expected_keys(model)
     modules = dict(net.named_modules())
     for node in graph:
-        if node.op.name in ("relu", "silu", "leaky", "hswish", "hsigmoid"):
+        if node.op.name in ("relu", "silu", "leaky", "hswish", "hsigmoid", "neuron.sigma_delta"):
             assert (node.module or node.name) in modules, f"{node.name} is no module"
     x = torch.randn(1, *graph.inputs[0].type.shape)
     with torch.no_grad():

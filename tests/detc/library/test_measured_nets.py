@@ -1,0 +1,67 @@
+"""Library specs beside the nets that they describe: counts and layer rows measured on the reference's modules."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+from layer_rows import in_any_order, measured, reported
+
+from detc.compilation import compile_spec
+from detc.library import library_folder
+from detc.report.subject import Compilation
+
+NETS = {
+    "st_yolodv2milli": ("st_yolodv2milli_actrelu_pt_nc80_640", 3_250_968, 9_481_804_800),
+    "st_yolodv2tiny": ("st_yolodv2tiny_actrelu_pt_nc80_640", 4_899_752, 11_400_819_200),
+    "yolox_nano": ("yolox_nano_nc80", 912_159, 522_553_408),
+    "st_yolo_x_nano": ("st_yolo_x_nano_nc80_416", 912_252, 536_570_944),
+    "nanodet_plus_m": ("nanodet_plus_m_416", 1_197_924, 762_090_840),
+    "yolo_kp": ("lava_yolo_kp_nc80", 3_604_916, 1_055_602_688),
+    "yolo_kp4": ("lava_short_single_head_KP_nc80", 934_500, 275_717_120),
+    "yolo_kp_events": ("lava_yolo_kp_events_nc80", 3_604_770, 1_048_377_344),
+    "yolo_kp_dual_head": ("lava_dual_head_nc80", 9_438_785, 2_757_371_904),
+}
+"""The table in facts/layers, parameters and MACs."""
+KERAS = ("st_yolo_x_nano",)
+
+
+def compiled(name: str, **sets: str) -> Compilation:
+    return compile_spec(library_folder() / f"{name}.det", None, sets)
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_counts(name: str) -> None:
+    metrics = compiled(name).metrics
+    assert (metrics["params"], metrics["macs"]) == NETS[name][1:]
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_layers(name: str, shared: Path) -> None:
+    theirs = measured(shared / "facts" / "layers" / f"{NETS[name][0]}.csv")
+    ours = reported(compiled(name).layers, theirs)
+    if name in KERAS:
+        assert in_any_order(ours) == in_any_order(theirs)
+    else:
+        assert ours == theirs
+
+
+def test_counts_are_those_of_the_facts(shared: Path) -> None:
+    with (shared / "facts" / "counts.csv").open(newline="") as file:
+        facts = {row["model"]: (int(row["params"]), int(row["macs"])) for row in csv.DictReader(file)}
+    assert {name: facts[table] for name, (table, _, _) in NETS.items()} == {n: net[1:] for n, net in NETS.items()}
+
+
+def test_heads_of_yolo_kp_stand_side_by_side() -> None:
+    for heads in (1, 2, 5):
+        metrics = compiled("yolo_kp_multi_head", heads=str(heads)).metrics
+        assert (metrics["params"], metrics["macs"]) == (heads * 3_604_916, heads * 1_055_602_688)
+
+
+def test_yolo_kp_pruned_by_two_is_yolo_kp4(tmp_path: Path) -> None:
+    spec = (library_folder() / "yolo_kp.det").read_text()
+    (tmp_path / "kp.det").write_text(f"{spec}\nmodel kp4 = prune(yolo_kp, channels = 1 / 2, keep = [p])\n")
+    pruned = compile_spec(tmp_path / "kp.det", None).program.models["kp4"].graph
+    own = compiled("yolo_kp4").program.models["yolo_kp4"].graph
+    assert [(n.name, n.op, n.type) for n in pruned] == [(n.name, n.op, n.type) for n in own]
