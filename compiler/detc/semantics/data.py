@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Finding, Related, Rule, Span
+from detc.semantics.data_options import paths, resolved
 from detc.semantics.program import Data, Setting
 from detc.semantics.reading import Entries, Reader, did_you_mean, label_of
-from detc.semantics.schema.data import FORMATS, SPLITS
+from detc.semantics.schema.data import FORMATS, NUMBERED, SPLITS
 from detc.semantics.schema.rules import DATA
 from detc.syntax import tree
 
@@ -35,8 +36,9 @@ CLASSES = Rule(
     "error",
     """data `{name}` needs its classes: a list, or a file that names them
 
-    Pictures in VOC form carry class names without order; the order of the spec gives them their numbers.""",
-    help='add `classes = ["first", "second"]` or `classes_file = "classes.txt"`',
+    Label files of the VOC form carry names without order, those of YOLO and GNetDet numbers without names; the order of the
+    spec brings the two together.""",
+    help='add `classes = ["first", "second"]` or `{file} = "classes.txt"`',
 )
 BOTH_CLASSES = Rule(
     "DAT113",
@@ -71,7 +73,16 @@ LEAVES = Rule(
     help="put it under the root, or move the root",
 )
 
-RULES = (UNKNOWN_FORMAT, NO_FORMAT, CLASSES, BOTH_CLASSES, DOUBLED_CLASS, UNKNOWN_CLASSES, LEAVES)
+BOTH_VAL = Rule(
+    "DAT117",
+    "error",
+    """data `{name}` gives `val` and `validation_split`
+
+    Validation pictures are a split of their own, or are held back from the training pictures.""",
+    help="drop one of the two",
+)
+
+RULES = (UNKNOWN_FORMAT, NO_FORMAT, CLASSES, BOTH_CLASSES, DOUBLED_CLASS, UNKNOWN_CLASSES, LEAVES, BOTH_VAL)
 
 
 def declare(item: tree.Named | tree.Block, scope: Environment) -> Data | None:
@@ -116,37 +127,14 @@ def read_data(item: tree.Named | tree.Block, at: Reader) -> tuple[Data, tuple[Se
     entries = at.section(FORMATS[format], items, f"data.{name}", span=item.span)
     if len(at.findings) == before:
         _check_classes(name, format, entries, item.span, at)
+        _check_validation(name, entries, item.span, at)
     _check_paths(name, format, entries, item.span, at)
     if any(finding.level == "error" for finding in at.findings[before:]):
         return None
-    return Data(name, format, resolved(format, entries), item.span), tuple(entries.values())
-
-
-def resolved(format: str, entries: Entries) -> dict[str, Any]:
-    """The options as the lock has them."""
-    values = {name: setting.value for name, setting in entries.items()}
-    options = {
-        k: v for k, v in values.items() if k not in ("root", "classes", "classes_file", "annotations", "seed", *SPLITS)
-    }
-
-    def split(value: Any) -> dict[str, Any] | None:
-        if value is None:
-            return None
-        if format == "voc":
-            return {"split": value}
-        if format == "coco":
-            return {"images": value, "annotations": values["annotations"].replace("{split}", value)}
-        if format == "synthetic":
-            return {"images": value, "seed": values["seed"]}
-        return {"folder": value}
-
-    return {
-        "root": values.get("root"),
-        "classes": values.get("classes"),
-        "classes_file": values.get("classes_file"),
-        **{name: split(values[name]) for name in SPLITS},
-        "options": options,
-    }
+    values = {key: setting.value for key, setting in entries.items()}
+    if values.get("classes_file") is not None and entries["classes"].origin == "default":
+        values["classes"] = None  # the file replaces the format's own classes
+    return Data(name, format, resolved(format, values), item.span), tuple(entries.values())
 
 
 def _call(expr: tree.Expr, name: str, at: Reader) -> tuple[str, list[tree.AnyItem]] | None:
@@ -192,9 +180,11 @@ def _check_classes(name: str, format: str, entries: Entries, span: Span, at: Rea
     classes, file = entries.get("classes"), entries.get("classes_file")
     if classes is None or (file is None and format != "synthetic"):
         return
-    if format == "voc" and file is not None and classes.value is None and file.value is None:
-        at.report(CLASSES(span, name=name))
-    if file is not None and classes.value is not None and file.value is not None:
+    names = entries.get("names")
+    named = [s for s in (classes, file, names) if s is not None and s.value is not None]
+    if (format == "voc" or format in NUMBERED) and not named:
+        at.report(CLASSES(span, name=name, file="names" if format in NUMBERED else "classes_file"))
+    if file is not None and file.value is not None and classes.value is not None and classes.origin != "default":
         related = (Related(classes.span, "the list"),) if classes.span else ()
         at.report(BOTH_CLASSES(file.span or span, name=name, related=related))
     seen: set[str] = set()
@@ -204,12 +194,20 @@ def _check_classes(name: str, format: str, entries: Entries, span: Span, at: Rea
         seen.add(label)
 
 
+def _check_validation(name: str, entries: Entries, span: Span, at: Reader) -> None:
+    share, val = entries.get("validation_split"), entries["val"]
+    if share is not None and share.value is not None and val.value is not None and val.origin != "default":
+        related = (Related(share.span, "held back here"),) if share.span else ()
+        at.report(BOTH_VAL(val.span or span, name=name, related=related))
+
+
 def _check_paths(name: str, format: str, entries: Entries, span: Span, at: Reader) -> None:
     """Splits and label files stay under the root; where the root itself lies is the user's business."""
-    keys = {"voc": SPLITS, "coco": (*SPLITS, "annotations"), "images": SPLITS}.get(format, ())
-    for key in (*keys, "classes_file"):
+    if format == "synthetic":
+        return
+    for key in (*SPLITS, "annotations", "images", "track", "names", "classes_file"):
         setting = entries.get(key)
-        if setting and isinstance(setting.value, str):
-            parts = setting.value.replace("\\", "/").split("/")
+        for path in paths(setting.value) if setting else ():
+            parts = path.replace("\\", "/").split("/")
             if ".." in parts or parts[0] == "" or ":" in parts[0]:
-                at.report(LEAVES(setting.span or span, key=key, name=name, actual=setting.value))
+                at.report(LEAVES(setting.span or span, key=key, name=name, actual=path))  # type: ignore[union-attr]

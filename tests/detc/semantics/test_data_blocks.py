@@ -8,6 +8,9 @@ import pytest
 from spec_texts import MODEL, codes, errors, program_of, under
 
 
+RAM = {"name": "ram", "size": None}
+
+
 def test_formats_resolve_to_what_the_readers_take(tmp_path: Path) -> None:
     text = """
 data a = data.voc(root = path("a"), classes = ["x", "y"], test = "test")
@@ -18,13 +21,63 @@ data d { format = images  root = path("d")  train = "shots" }
     data = program_of(tmp_path, text).data
     assert data["a"].options == {
         "root": "a", "classes": ["x", "y"], "classes_file": None,
-        "train": {"split": "train"}, "val": {"split": "val"}, "test": {"split": "test"}, "options": {"difficult": True},
+        **{name: {"split": name, "images": "JPEGImages", "annotations": "Annotations"} for name in ("train", "val", "test")},
+        "options": {"difficult": True, "cache": RAM},
     }  # fmt: skip
     assert data["b"].options["train"] == {"images": "t", "annotations": "annotations/instances_t.json"}
     assert data["b"].options["val"] is None
     assert data["c"].options["train"] == {"images": 20, "seed": 7}
     assert data["c"].options["options"] == {"size": [64, 48], "objects": [1, 3]}
     assert (data["d"].format, data["d"].options["train"]) == ("images", {"folder": "shots"})
+
+
+def test_every_reader_is_told_where_its_files_are(tmp_path: Path) -> None:
+    text = """
+data a = data.voc(root = "VOCdevkit", classes = ["x"], train = ["VOC2007/trainval", "VOC2012/trainval"], val = "VOC2007/test")
+data b = data.voc(root = "r", classes = ["x"], train = split(list = none, images = "i", annotations = "l"), val = none)
+data c = data.coco(root = "r", train = split(images = "shots", annotations = "l.json"), test = split(images = "t"))
+data d = data.yolo(root = "r", names = "data.yaml", train = ["images/a", "more.txt"], validation_split = 20 %, seed = 7)
+data e = data.gnetdet(root = "r", classes = ["x"], images = "JPEGImages")
+data f = data.bdd100k(root = "bdd100k")
+data g = data.bdd100k_track(root = "bdd100k", track = "box_track_20", steps = 16)
+data h = data.folders(root = "imagenet", cache = disk(size = 2 GiB))
+data i = data.video(root = "v", train = "road.mp4", every = 5, cache = none)
+"""
+    program = program_of(tmp_path, text)
+    assert not errors(program)
+    data = {name: d.options for name, d in program.data.items()}
+    assert data["a"]["train"]["split"] == ["VOC2007/trainval", "VOC2012/trainval"]
+    assert data["b"]["train"] == {"split": None, "images": "i", "annotations": "l"}
+    assert data["c"]["train"] == {"images": "shots", "annotations": "l.json"}
+    assert data["c"]["test"] == {"images": "t", "annotations": None}
+    assert data["d"]["train"] == {"images": ["images/a", "more.txt"], "labels": None}
+    assert data["d"]["val"] == {"of": "train", "share": 0.2, "seed": 7}
+    assert data["d"]["options"] == {"names": "data.yaml", "cache": RAM}
+    assert data["e"]["val"] == {"list": "valid.txt", "images": "JPEGImages"}
+    assert data["f"]["val"] == {"images": "images/100k/val", "annotations": "labels/det_20/det_val.json"}
+    assert (len(data["f"]["classes"]), data["f"]["options"]) == (10, {"crowd": False, "cache": RAM})
+    assert data["g"]["train"] == {"images": "images/track/train", "annotations": "labels/box_track_20/train"}
+    assert (data["g"]["options"]["steps"], len(data["g"]["classes"])) == (16, 11)
+    assert data["h"]["options"] == {"cache": {"name": "disk", "folder": None, "size": 2 * 2**30}}
+    assert (data["i"]["train"], data["i"]["options"]) == ({"videos": "road.mp4"}, {"every": 5, "cache": None})
+
+
+def test_splits_can_be_set_from_outside(tmp_path: Path) -> None:
+    text = 'data a = data.voc(root = "r", classes = ["x"])\n'
+    sets = {
+        "data.a.train": "trainval",
+        "data.a.val": '["2007/a", "b"]',
+        "data.a.test": 'split(list = "c", images = "i")',
+    }
+    options = program_of(tmp_path, text, sets).data["a"].options
+    assert options["train"]["split"] == "trainval"
+    assert options["val"]["split"] == ["2007/a", "b"]
+    assert options["test"] == {"split": "c", "images": "i", "annotations": "Annotations"}
+
+
+def test_a_file_of_classes_replaces_those_of_the_format(tmp_path: Path) -> None:
+    options = program_of(tmp_path, 'data a = data.bdd100k(root = "r", classes_file = "c.txt")\n').data["a"].options
+    assert (options["classes"], options["classes_file"]) == (None, "c.txt")
 
 
 def test_the_number_of_classes_is_known_without_the_files(tmp_path: Path) -> None:
@@ -54,6 +107,22 @@ def test_classes_of_a_file_are_not_known(tmp_path: Path) -> None:
         ('data d = data.voc(root = "x", classes = ["a"], classes_file = "f")', "DAT113", '"f"', ""),
         ('data d = data.voc(root = "x", classes = ["a"], val = "../../etc")', "DAT116", '"../../etc"', ""),
         ('data d = data.coco(root = "x", annotations = "/etc/passwd")', "DAT116", '"/etc/passwd"', ""),
+        ('data d = data.yolo(root = "x")', "DAT112", "data d", '`names = "classes.txt"`'),
+        ('data d = data.yolo(root = "x", names = "/etc/passwd")', "DAT116", '"/etc/passwd"', ""),
+        ('data d = data.yolo(root = "x", names = "n", train = ["a", "../b"])', "DAT116", '["a", "../b"]', ""),
+        ('data d = data.coco(root = "x", train = split(images = "/a"))', "DAT116", "split(", ""),
+        ('data d = data.coco(root = "x", train = split(image = "a"))', "DAT101", "image", "did you mean `images`?"),
+        ('data d = data.coco(root = "x", train = ["a"])', "DAT102", '["a"]', ""),
+        (
+            'data d = data.voc(root = "x", classes = ["a"], val = "v", validation_split = 0.1)',
+            "DAT117",
+            '"v"',
+            "drop one",
+        ),
+        ('data d = data.voc(root = "x", classes = ["a"], validation_split = 1)', "DAT102", "1", ""),
+        ('data d = data.folders(root = "x", cache = disk(size = 3))', "DAT103", "3", "3 GiB"),
+        ('data d = data.folders(root = "x", cache = dsik)', "DAT107", "dsik", "did you mean `disk`?"),
+        ('data d = data.bdd100k_track(root = "x", track = "../t")', "DAT116", '"../t"', ""),
         ("data d = data.synthetic(train = 20)", "DAT103", "20", "write `20 images`"),
         ('data d = data.synthetic(classes = ["dics"])', "DAT107", '"dics"', "did you mean `disc`?"),
         ('data d { root = "x" }', "DAT111", "data", ""),
