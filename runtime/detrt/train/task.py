@@ -22,6 +22,7 @@ from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.contracts import Loader
+from detrt.train.roots import base_of
 
 SPLITS = ("train", "val", "test")
 
@@ -35,7 +36,7 @@ class DetectionTask:
         self.name = data
         self.device = device
         self._raw: dict[str, Any] = dict(lock.raw["data"][data])
-        self._base = _base_of(self._raw, data, bases)
+        self._base = base_of(self._raw, data, bases)
         described = lock.model_named(model)
         if not described.heads:
             raise DetrtError(f"the model `{model}` has no head, so there is nothing to train it for", "model.heads")
@@ -138,33 +139,3 @@ class _Inputs:
     def __iter__(self) -> Iterator[Tensor]:
         self.loader.set_epoch(0)
         return (batch.inputs for batch in self.loader)
-
-
-def _base_of(raw: dict[str, Any], name: str, bases: Sequence[Path]) -> Path:
-    """The first folder below which the data root exists; `raw` is changed to `.` if one of `bases` is the data set
-    itself.
-    """
-    root = Path(str(raw.get("root") or ".")).expanduser()
-    if raw.get("format") == "synthetic" or root.is_absolute():
-        return bases[0]
-    for base in bases:
-        if (base / root).is_dir():
-            return base
-    if len(bases) == 1 and _is_data_set(bases[0], raw):
-        raw["root"] = "."
-        return bases[0]
-    tried = ", ".join(str((base / root).resolve()) for base in bases)
-    raise DetrtError(
-        f"the data set `{name}` is not there: `{root}` was looked for as {tried}",
-        f"data.{name}.root",
-        f"--data-root FOLDER, or --set data.{name}.root=FOLDER",
-    )
-
-
-def _is_data_set(folder: Path, raw: dict[str, Any]) -> bool:
-    """True if the training split's files are right in `folder`."""
-    where = raw.get("train")
-    if not isinstance(where, dict):
-        return False
-    marks = {"voc": "ImageSets/Main", "coco": str(where.get("annotations")), "images": str(where.get("folder"))}
-    return (folder / marks.get(str(raw.get("format")), "/nowhere")).exists()

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 from spec_texts import MODEL, codes, errors, program_of, under
 
-
 RAM = {"name": "ram", "size": None}
 
 
