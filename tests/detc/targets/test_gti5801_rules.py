@@ -74,6 +74,8 @@ WRONG: dict[str, tuple[str, Make]] = {
     "dilation 2": ("GTI104", lambda: small().conv(16, dilation=(2, 2), pad=(2, 2))),
     "groups 2": ("GTI105", lambda: small().conv(16).conv(16, groups=2)),
     "no bias": ("GTI106", lambda: small().conv(16, bias=False)),
+    "weight norm": ("GTI118", lambda: small().conv(16, weight_norm=True)),
+    "normal beyond 20 bits": ("GTI127", lambda: small().conv(16, init=("normal", 0.01, 600_000.0))),
     "upsample": ("GTI107", lambda: small().conv(16).put("u", Upsample()).conv(16)),
     "concat": ("GTI107", concat),
     "average pool": ("GTI107", lambda: Net(28).conv(16).put("p", AvgPool()).conv(16)),

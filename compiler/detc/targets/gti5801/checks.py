@@ -53,6 +53,12 @@ BIAS = Rule(
     """`{name}` has no bias; the 5801 adds one in every layer""",
     help="drop `bias = false`, or put `|> bn` behind it, which folds into a bias",
 )
+WEIGHT_NORM = Rule(
+    "GTI118",
+    "error",
+    """`{name}` has weight norm; the 5801's masks are fitted to the weights themselves""",
+    help="drop `weight_norm = true`; batch norm behind the conv folds into it",
+)
 BITS = Rule(
     "GTI120",
     "error",
@@ -191,6 +197,10 @@ def check_bias(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     return judge_op(layer, facts, "bias", layer.op.bias, BIAS, "bias")
 
 
+def check_weight_norm(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
+    return judge_op(layer, facts, "weight_norm", layer.op.weight_norm, WEIGHT_NORM, "weight norm")
+
+
 def check_scheme(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     fact = facts["type.weight.scheme"]
     if layer.op.weights is None:
@@ -240,7 +250,7 @@ def check_shift(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
 def check_bias_range(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     """A first bias that no shift can store, as in `init = bias(-4.6)`."""
     fact, init = facts["type.bias.bits"], layer.op.init
-    value = init[1] if init and init[0] == "bias" and len(init) > 1 else None
+    value = init[-1] if init and init[0] in ("bias", "normal") and len(init) > 1 else None
     least = min(choices(facts["type.weight.shift"]))
     if isinstance(value, int | float) and abs(value) * 2**least >= 2 ** (int(fact.value) - 1):
         yield BIAS_RANGE(
@@ -307,6 +317,7 @@ LAYER_RULES: tuple[Callable[[Sublayer, Facts], Iterator[Finding]], ...] = (
     check_dilation,
     check_groups,
     check_bias,
+    check_weight_norm,
     check_scheme,
     check_bits,
     check_shift,
