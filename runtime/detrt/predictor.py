@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from detrt.data.encode import Encoding
+from detrt.data.resize import Resize
 from detrt.data.sample import Image
 from detrt.devices import BACKENDS, backend
 from detrt.errors import DetrtError
@@ -52,7 +53,8 @@ class ArtifactPredictor:
 
     def detect(self, image: Image) -> Detections:
         """Resize and colour order as on the host, the rest in whole numbers as on the device."""
-        return self.decode(np.asarray(self.model.predict(self.encoding.ordered(image)), np.float32))
+        found = self.decode(np.asarray(self.model.predict(self.encoding.ordered(image)), np.float32))
+        return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
 
 
 @dataclass(slots=True)
@@ -74,7 +76,7 @@ class TorchPredictor:
         with torch.no_grad():
             outputs = self.network.head_values(self.network.model(self.encoding.tensor(data)))
         found: Detections = self.head.decode(outputs)[0]
-        return found
+        return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
 
 
 def open_predictor(path: Path, device: str = "cpu") -> Predictor:
@@ -99,7 +101,8 @@ def open_artifacts(folder: Path) -> ArtifactPredictor:
             f"the artifacts are for target {target!r}", folder / MANIFEST, f"known: {', '.join(sorted(BACKENDS))}"
         )
     model = backend(target).load_artifacts(folder)
-    encoding = Encoding(model.size, model.size, model.order, "u5")
+    resize = Resize.of(model.description.get("resize"))
+    encoding = Encoding(model.size, model.size, model.order, "u5", resize=resize)
     return ArtifactPredictor(
         model.name, f"{target} artifacts", tuple(model.classes), encoding, build_decoder(model.head), model
     )

@@ -4,27 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
-from detc.diagnostics import Span
-from detc.ir.ops.source import Input
+from detc.diagnostics import Related, Span
+from detc.ir.ops.source import CHANNELS, Input
 from detc.ir.types import BITS
 from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Environment, remedy
 from detc.semantics.evaluate import ANY_WORD, evaluate
-from detc.semantics.values import BROKEN, Quantity, Symbol, Term, Value, describe, is_number
+from detc.semantics.input_options import SOURCES, read_option
+from detc.semantics.values import BROKEN, Symbol, Term, describe, is_number
 from detc.syntax import tree
 
-ORDERS = ("bgr", "rgb", "ycrcb")
-OPTIONS = ("order", "mean", "std", "scale")
-SOURCES = {"camera": OPTIONS, "frames": (*OPTIONS, "steps"), "events": ("steps",)}
-"""What enters, and the options of each: pictures, clips of pictures, clips of an event camera."""
-MOST_STEPS = 10_000
+WITHOUT_EFFECT = {"pad": ("letterbox",), "place": ("letterbox", "crop")}
+"""Options that mean something only with some words of `resize`."""
 
 
 def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, Span]] | None:
     """The input op of an `input` item and where its options stand; None with findings.
 
-    Pictures are encoded as (x / scale - mean) / std. Without any of the three they come as 0 .. 1 (scale 255);
-    `scale = raw` leaves them 0 .. 255, and so does a mean or std alone. Counts of events are left as they are.
+    Pictures are encoded as (x / scale + offset - mean) / std. Without any of the four they come as 0 .. 1 (scale 255);
+    `scale = raw` leaves them 0 .. 255, and so does an offset, mean or std alone. Counts of events are left as they are.
     """
     shape = _shape(item.type, scope)
     options = _options(item, scope)
@@ -39,9 +37,9 @@ def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, S
                 model_rules.BAD_INPUT, at, allowed="of 2 channels for events (brighter, darker)", actual=f"{shape[0]}", remedy=""
             )  # fmt: skip
             return None
-    given = any(name in values for name in ("mean", "std", "scale"))
+    given = any(name in values for name in ("mean", "std", "scale", "offset"))
     channels = shape[0]
-    good = True
+    good = item.value is None or source == "events" or _has_channels_of_order(item, shape[0], values, spans, scope)
     for name in ("mean", "std"):
         count = len(values.get(name, ()))
         if count == 1:
@@ -54,6 +52,7 @@ def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, S
             )  # fmt: skip
     if not good:
         return None
+    _tell_without_effect(values, spans, scope)
     op = Input(
         shape=shape,
         dtype=item.type.name.id,
@@ -62,8 +61,36 @@ def read_input(item: tree.Typed, scope: Environment) -> tuple[Input, dict[str, S
         std=values.get("std", ()),
         scale=values.get("scale", 1.0 if given else 255.0),
         steps=values.get("steps"),
+        offset=values.get("offset", 0.0),
+        **{name: values[name] for name in ("resize", "interpolation", "pad", "place") if name in values},
     )
     return op, spans
+
+
+def _has_channels_of_order(
+    item: tree.Typed, channels: int, values: dict[str, Any], spans: dict[str, Span], scope: Environment
+) -> bool:
+    """Whether pictures of this order have so many channels; an order that is not given follows from them."""
+    fitting = [order for order, count in CHANNELS.items() if count == channels]
+    if fitting:
+        values.setdefault("order", fitting[0])
+    order = values.get("order", "bgr")
+    if order in fitting:
+        return True
+    related = (Related(spans["order"], f"{order} has {CHANNELS[order]}"),) if "order" in spans else ()
+    scope.context.refuse(
+        model_rules.BAD_INPUT, item.type.args[0].span, allowed=f"of {CHANNELS[order]} channels for pictures in {order}",
+        actual=f"{channels}", remedy=f"write `order = {fitting[0]}`" if fitting else "", related=related,
+    )  # fmt: skip
+    return False
+
+
+def _tell_without_effect(values: dict[str, Any], spans: dict[str, Span], scope: Environment) -> None:
+    mode = values.get("resize", "stretch")
+    for name, modes in WITHOUT_EFFECT.items():
+        if name in values and mode not in modes:
+            fix = f"write `resize = {modes[0]}` beside it, or leave it out"
+            scope.context.refuse(model_rules.WITHOUT_EFFECT, spans[name], name=name, actual=mode, remedy=fix)
 
 
 def _shape(type: tree.Type, scope: Environment) -> tuple[int, ...] | None:
@@ -136,7 +163,7 @@ def _options(item: tree.Typed, scope: Environment) -> tuple[str, dict[str, Any],
             context.refuse(rules.DOUBLED_ARGUMENT, span, function=value.name, name=name)
             continue
         spans[name] = span
-        values[name] = _option(value.name, name, option, span, scope)
+        values[name] = read_option(value.name, name, option, span, scope)
         good = good and values[name] is not BROKEN
     if "steps" in known and "steps" not in values and good:
         good = False
@@ -145,29 +172,3 @@ def _options(item: tree.Typed, scope: Environment) -> tuple[str, dict[str, Any],
             remedy=f"write `{value.name}(steps = 32)`, the length of a clip",
         )  # fmt: skip
     return (value.name, values, spans) if good else None
-
-
-def _option(source: str, name: str, value: Value, span: Span, scope: Environment) -> Any:
-    def wrong(allowed: str, help: str = "") -> Any:
-        return scope.context.refuse(
-            rules.WRONG_ARGUMENT, span, function=source, name=name, allowed=allowed, actual=describe(value), remedy=help
-        )
-
-    if name == "order":
-        word = value.name if isinstance(value, Symbol) else value
-        known = isinstance(word, str) and word in ORDERS
-        return word if known else wrong(f"one of {', '.join(ORDERS)}", remedy(str(word), ORDERS))
-    if name == "steps":
-        count = value.value if isinstance(value, Quantity) and value.dimension == "steps" else value
-        whole = is_number(count) and count == int(count) and 1 <= count <= MOST_STEPS
-        return int(count) if whole else wrong(f"a whole number of 1 .. {MOST_STEPS}")
-    if name == "scale":
-        if isinstance(value, Symbol) and value.name == "raw":
-            return 1.0
-        return float(value) if is_number(value) and value > 0 else wrong("a number above 0, or `raw`")
-    numbers = list(value) if isinstance(value, (list, tuple)) else [value]
-    if not numbers or not all(is_number(n) and not isinstance(n, Quantity) for n in numbers):
-        return wrong("a number, or a list of one number a channel")
-    if name == "std" and not all(n > 0 for n in numbers):
-        return wrong("numbers above 0")
-    return tuple(float(n) for n in numbers)

@@ -162,13 +162,14 @@ def _input(graph: Graph, target: Target | None) -> dict[str, Any]:
     if encoding["kind"] == "affine":
         channels = node.type.channels
         mean, std = ([float(v) for v in values] for values in (op.mean or [0.0] * channels, op.std or [1.0] * channels))
-        encoding |= {"mean": mean, "std": std, "scale": float(op.scale)}
+        encoding |= {"mean": mean, "std": std, "scale": float(op.scale), "offset": float(op.offset)}
     return {
         "name": node.name,
         "shape": list(node.type.shape),
         "dtype": node.type.dtype,
         "order": op.order,
         "steps": op.steps,
+        "resize": {"mode": op.resize, "interpolation": op.interpolation, "pad": op.pad, "place": op.place},
         "encoding": encoding,
     }
 

@@ -68,6 +68,15 @@ INCOMPLETE = Rule(
     The item lacks a part that has no default.""",
     help="{remedy}",
 )
+WITHOUT_EFFECT = Rule(
+    "SEM160",
+    "warning",
+    """`{name}` has no effect where pictures are resized by {actual}
+
+    `pad` is the grey beside a letterboxed picture, `place` says where a letterboxed or cropped picture lies. A stretched
+    picture fills the input.""",
+    help="{remedy}",
+)
 BROKEN_REQUIRE = Rule(
     "SEM158",
     "error",

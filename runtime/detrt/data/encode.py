@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from detrt.data.resize import STRETCH, Resize
 from detrt.data.sample import Image
 from detrt.errors import DetrtError
 
@@ -21,15 +22,30 @@ U5 = np.minimum(31, ((np.arange(256) >> 2) + 1) >> 1).astype(np.uint8)
 software chip).
 """
 
-ORDERS = {"bgr": None, "rgb": cv2.COLOR_BGR2RGB, "ycrcb": cv2.COLOR_BGR2YCrCb}
+FROM_BGR = {
+    "bgr": None,
+    "rgb": cv2.COLOR_BGR2RGB,
+    "ycrcb": cv2.COLOR_BGR2YCrCb,
+    "grayscale": cv2.COLOR_BGR2GRAY,
+    "rgba": cv2.COLOR_BGR2RGBA,
+}
+TO_BGR = {
+    "bgr": None,
+    "rgb": cv2.COLOR_RGB2BGR,
+    "ycrcb": cv2.COLOR_YCrCb2BGR,
+    "grayscale": cv2.COLOR_GRAY2BGR,
+    "rgba": cv2.COLOR_RGBA2BGR,
+}
+CHANNELS = {"bgr": 3, "rgb": 3, "ycrcb": 3, "grayscale": 1, "rgba": 4}
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """The input of a model as `lock["model"]["input"]` states it.
+    """The input of a model as `lock["model"]["input"]` states it; its page says what the words mean.
 
     `bytes_of` makes the uint8 part of the work, cheap and in the loader's threads: resize, colour order, for u5 the
-    table of 0..31. `tensor` does the rest on the model's device: float32, for affine `(x / scale - mean) / std`.
+    table of 0..31. `tensor` does the rest on the model's device: float32, for affine
+    `(x / scale + offset - mean) / std`.
     """
 
     width: int
@@ -39,60 +55,77 @@ class Encoding:
     scale: float = 1.0
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    offset: float = 0.0
+    resize: Resize = STRETCH
 
     @classmethod
     def of(cls, model_input: Mapping[str, Any]) -> Encoding:
-        """From the lock. Raises DetrtError for an order, channel count or encoding that pictures cannot have."""
+        """From the lock. Raises DetrtError for an order, channel count, encoding or resizing that pictures cannot have."""
         channels, height, width = (int(v) for v in model_input["shape"])
         encoding = dict(model_input.get("encoding") or {"kind": "u5"})
         order, kind = str(model_input.get("order", "bgr")), str(encoding["kind"])
-        if channels != 3 or order not in ORDERS or kind not in ("u5", "affine"):
+        if CHANNELS.get(order) != channels or kind not in ("u5", "affine"):
             raise DetrtError(
                 f"no encoding of pictures to {channels} channels, order `{order}`, kind `{kind}`", "model.input"
             )
         mean, std = (tuple(float(v) for v in encoding.get(key) or ()) for key in ("mean", "std"))
         return cls(
-            width, height, order, kind, float(encoding.get("scale") or 1.0), mean or (0.0,) * 3, std or (1.0,) * 3
-        )
+            width, height, order, kind, float(encoding.get("scale") or 1.0), mean or (0.0,) * channels,
+            std or (1.0,) * channels, float(encoding.get("offset") or 0.0), Resize.of(model_input.get("resize")),
+        )  # fmt: skip
+
+    @property
+    def channels(self) -> int:
+        return CHANNELS[self.order]
 
     def resized(self, image: Image) -> Image:
-        """Bilinear, as the host does it on the device (`cv2.resize`); the aspect ratio is not kept."""
-        if image.shape[:2] == (self.height, self.width):
-            return image
-        return np.asarray(cv2.resize(image, (self.width, self.height), interpolation=cv2.INTER_LINEAR), np.uint8)
+        """A BGR picture of the net's size, as the host makes it on the device (`cv2.resize`)."""
+        return self.resize.resized(image, self.width, self.height)
+
+    def unplaced(self, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+        """Boxes float32 [n, 4] as shares of a picture of `width` x `height`, from the decoder's shares of the net's
+        input.
+        """
+        return self.resize.unplaced(boxes, (self.width, self.height), width, height)
+
+    def placed(self, boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
+        """The inverse of `unplaced`: shares of the net's input from shares of a picture of `width` x `height`."""
+        return self.resize.placed(boxes, (self.width, self.height), width, height)
 
     def ordered(self, image: Image) -> Image:
-        """uint8 [height, width, 3] in the model's colour order from a BGR picture of any size: what a camera
+        """uint8 [height, width, channels] in the model's colour order from a BGR picture of any size: what a camera
         hands to the device.
         """
-        resized, code = self.resized(image), ORDERS[self.order]
-        return resized if code is None else np.asarray(cv2.cvtColor(resized, code), np.uint8)
+        resized, code = self.resized(image), FROM_BGR[self.order]
+        if code is None:
+            return resized
+        return np.asarray(cv2.cvtColor(resized, code), np.uint8).reshape(self.height, self.width, -1)
 
     def bytes_of(self, image: Image) -> Image:
         """As `ordered`; for u5 reduced to 0..31."""
         ordered = self.ordered(image)
-        return np.asarray(cv2.LUT(ordered, U5), np.uint8) if self.kind == "u5" else ordered
+        return np.asarray(cv2.LUT(ordered, U5), np.uint8).reshape(ordered.shape) if self.kind == "u5" else ordered
 
     def shown(self, data: Image) -> Image:
         """Back from `bytes_of` to a BGR picture to look at: what the net sees, with its 32 steps a channel for u5."""
         full = (data.astype(np.uint16) * 255 // 31).astype(np.uint8) if self.kind == "u5" else data
-        back = {"bgr": None, "rgb": cv2.COLOR_RGB2BGR, "ycrcb": cv2.COLOR_YCrCb2BGR}[self.order]
+        back = TO_BGR[self.order]
         return full if back is None else np.asarray(cv2.cvtColor(full, back), np.uint8)
 
     def array(self, data: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """float32 [n, 3, height, width] from stacked `bytes_of` [n, height, width, 3], without torch."""
+        """float32 [n, channels, height, width] from stacked `bytes_of` [n, height, width, channels], without torch."""
         floats: NDArray[np.float32] = data.astype(np.float32)
         if self.kind == "affine":
             mean, std = np.asarray(self.mean, np.float32), np.asarray(self.std, np.float32)
-            floats = np.asarray((floats / np.float32(self.scale) - mean) / std, np.float32)
+            floats = np.asarray((floats / np.float32(self.scale) + np.float32(self.offset) - mean) / std, np.float32)
         return np.ascontiguousarray(floats.transpose(0, 3, 1, 2))
 
     def tensor(self, data: Tensor) -> Tensor:
-        """float32 [n, 3, height, width], channels last in memory, from stacked `bytes_of` [n, height, width, 3]
-        on any device.
+        """float32 [n, channels, height, width], channels last in memory, from stacked `bytes_of`
+        [n, height, width, channels] on any device.
         """
         floats = data.permute(0, 3, 1, 2).float()
         if self.kind == "affine":
-            mean, std = (floats.new_tensor(v).view(1, 3, 1, 1) for v in (self.mean, self.std))
-            floats = (floats / self.scale - mean) / std
+            mean, std = (floats.new_tensor(v).view(1, -1, 1, 1) for v in (self.mean, self.std))
+            floats = (floats / self.scale + self.offset - mean) / std
         return floats

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import cv2
@@ -36,9 +36,10 @@ Targets = Callable[[NDArray[np.float32], NDArray[np.int64]], Tensor]
 class Batch:
     """One process's share of a global batch.
 
-    `inputs` float32 [n, 3, height, width], encoded, channels last in memory; `targets` [n, ...] from the head,
+    `inputs` float32 [n, channels, height, width], encoded, channels last in memory; `targets` [n, ...] from the head,
     stacked (those of fewer rows than others are filled up with rows of -1); `boxes` float32 [k, 4] x1 y1 x2 y2 as
-    shares of the picture and `labels` int64 [k] of each picture; `ids` of the pictures.
+    shares of the input and `labels` int64 [k] of each picture; `ids` of the pictures and their own `sizes`, width and
+    height in pixels.
     """
 
     inputs: Tensor
@@ -46,6 +47,7 @@ class Batch:
     boxes: list[Tensor]
     labels: list[Tensor]
     ids: list[str]
+    sizes: list[tuple[int, int]] = field(default_factory=list)
 
 
 class _Ready(NamedTuple):
@@ -54,6 +56,7 @@ class _Ready(NamedTuple):
     target: Tensor
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
+    size: tuple[int, int]
 
 
 class Loader:
@@ -109,17 +112,19 @@ class Loader:
     def _prepare(self, index: int, epoch: int) -> _Ready:
         picture = self.dataset.pictures[index]
         sample = Sample(picture.id, picture.path, self.cache[index], picture.annotation)
+        size = (sample.image.shape[1], sample.image.shape[0])
         image, annotation = self.recipe(sample, self.encoding, np.random.default_rng([self.seed, epoch, index]))
         if getattr(self.dataset, "whole", False):  # the label is the picture's, however little of it is left
             canvas = np.array([[0, 0, self.encoding.width, self.encoding.height]], np.float32)
             annotation = picture.annotation.moved(canvas.repeat(len(picture.annotation), axis=0))
         boxes = normalised(annotation, self.encoding.width, self.encoding.height)
         data = self.encoding.bytes_of(image)
-        return _Ready(picture.id, data, self.targets(boxes, annotation.labels), boxes, annotation.labels)
+        return _Ready(picture.id, data, self.targets(boxes, annotation.labels), boxes, annotation.labels, size)
 
     def _collate(self, ready: Sequence[_Ready]) -> Batch:
         if not ready:  # a process without a picture of the last batch still takes its step
-            empty = torch.zeros(0, self.encoding.height, self.encoding.width, 3, dtype=torch.uint8, device=self.device)
+            shape = (0, self.encoding.height, self.encoding.width, self.encoding.channels)
+            empty = torch.zeros(shape, dtype=torch.uint8, device=self.device)
             nothing = self.targets(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
             return Batch(self.encoding.tensor(empty), nothing[None][:0].to(self.device), [], [], [])
         data = torch.from_numpy(np.stack([item.data for item in ready])).to(self.device, non_blocking=True)
@@ -129,6 +134,7 @@ class Loader:
             [torch.from_numpy(item.boxes) for item in ready],
             [torch.from_numpy(item.labels) for item in ready],
             [item.id for item in ready],
+            [item.size for item in ready],
         )
 
 

@@ -85,7 +85,10 @@ def overfit(patient: Patient, folder: Path) -> Check:
     model.eval()
     with torch.no_grad():
         found = patient.head.decode(patient.values(model(batch.inputs)))
-    result = score_coco(few, found)
+    on_pictures = [
+        one.moved(patient.encoding.unplaced(one.boxes, *size)) for one, size in zip(found, batch.sizes, strict=True)
+    ]
+    result = score_coco(few, on_pictures)
     sheet = [
         draw_detections(patient.encoding.resized(few.load(i).image), found[i], few.classes) for i in range(len(few))
     ]

@@ -41,7 +41,9 @@ def matches(patient: Patient, folder: Path) -> Check:
     for picture in patient.dataset:
         annotation = picture.annotation
         asked += np.bincount(annotation.labels, minlength=len(classes))
-        held += patient.head.matches(normalised(annotation, picture.width, picture.height), annotation.labels)
+        shares = normalised(annotation, picture.width, picture.height)
+        placed = patient.encoding.placed(shares, picture.width, picture.height)
+        held += patient.head.matches(placed, annotation.labels)
     width = max([5, *(len(name) for name in classes)])
     lines = [f"{'class':<{width}}  boxes  in the target"]
     lines += [

@@ -29,6 +29,10 @@ class Detections:
     def take(self, which: NDArray[np.intp] | NDArray[np.bool_] | slice) -> Detections:
         return Detections(self.boxes[which], self.scores[which], self.labels[which])
 
+    def moved(self, boxes: NDArray[np.float32]) -> Detections:
+        """The same finds with other boxes."""
+        return Detections(boxes, self.scores, self.labels)
+
     def pixels(self, width: int, height: int) -> NDArray[np.float32]:
         """The boxes in pixels of a picture of this size, clipped to it: float32 [n, 4]."""
         size = np.array([width, height, width, height], np.float32)

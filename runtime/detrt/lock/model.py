@@ -11,17 +11,29 @@ from detrt.lock.part import Part
 
 
 class Encoding(Part):
-    """`u5`: the 8 to 5 bit step of the GTI 5801 (0..31); `affine`: (x / scale - mean) / std, lists a channel."""
+    """`u5`: the 8 to 5 bit step of the GTI 5801 (0..31); `affine`: (x / scale + offset - mean) / std, mean and std lists a
+    channel.
+    """
 
     kind: Literal["u5", "affine"]
+
+
+class Resize(Part):
+    """How a picture comes to the input's size; read by `detrt.data.resize`."""
+
+    mode: Literal["stretch", "letterbox", "crop"] = "stretch"
+    interpolation: Literal["nearest", "bilinear", "bicubic", "area"] = "bilinear"
+    pad: int = Field(default=114, ge=0, le=255)
+    place: Literal["center", "topleft"] = "center"
 
 
 class Input(Part):
     name: str
     shape: tuple[PositiveInt, PositiveInt, PositiveInt]
     dtype: str = "u8"
-    order: Literal["bgr", "rgb", "ycrcb", "events"] = "bgr"
+    order: Literal["bgr", "rgb", "ycrcb", "grayscale", "rgba", "events"] = "bgr"
     steps: PositiveInt | None = None
+    resize: Resize = Resize()
     encoding: Encoding
 
 

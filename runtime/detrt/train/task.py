@@ -117,7 +117,11 @@ class DetectionTask:
         return _Inputs(loader)
 
     def decode(self, outputs: Any, batch: Batch) -> list[Any]:
-        return list(zip(batch.ids, self._target_maker.decode(outputs), strict=True))
+        found = self._target_maker.decode(outputs)
+        return [
+            (id, one.moved(self.encoding.unplaced(one.boxes, *size)))
+            for id, size, one in zip(batch.ids, batch.sizes, found, strict=True)
+        ]
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
         found = dict(detections)

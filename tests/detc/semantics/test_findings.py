@@ -32,6 +32,7 @@ NAMES = {
     "used before it is defined": ("let a = b |> relu\nlet b = frame\noutput y = a", ""),
     "an attribute's name": ("let width = 3\noutput y = frame |> f(width)", "block f(x, n) {\n  let channels = n\n  output width = x |> relu\n}"),
     "an input's dtype and axes": ("output y = frame |> relu", "model a extends detector { input f: u9[3, 8, 8] output y = f |> relu }\nmodel b extends detector { input f: u8[3, 8] output y = f |> relu }\nmodel c extends detector { input f: u8[3, 8, -8] output y = f |> relu }"),
+    "how pictures come in": ("output y = frame |> relu", "model a extends detector { input f: u8[1, 8, 8] = camera(order = bgr, interpolation = lanczos, resize = fit) output y = f |> relu }\nmodel b extends detector { input f: u8[1, 8, 8] = camera(order = bgr, pad = 3) output y = f |> relu }\nmodel c extends detector { input f: u8[1, 8, 8] = camera(pad = 300, place = middle, offset = x) output y = f |> relu }\nmodel d extends detector { input f: u8[1, 8, 8] = camera(pad = 30, resize = crop) output y = f |> relu }"),
     "an input's options": ("output y = frame |> relu", "model a extends detector { input f: u8[3, 8, 8] = camera(order = grb, men = 3, std = [1, 2]) output y = f |> relu }\nmodel b extends detector { input f: u8[3, 8, 8] = camra(order = bgr) output y = f |> relu }"),
     "no input, no output": ("output y = frame |> relu", "model a extends detector { let z = 1 }"),
 }  # fmt: skip

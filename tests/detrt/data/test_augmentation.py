@@ -111,16 +111,3 @@ def test_the_five_bit_step_is_the_vendors(shared: Path) -> None:
     table = json.loads((shared / "data/gti_vectors/input_quant.json").read_text())
     outputs = next(value for key, value in table.items() if key != "x")
     assert U5[table["x"]].tolist() == [int(v) for v in outputs]
-
-
-@pytest.mark.parametrize("order", ["bgr", "rgb", "ycrcb"])
-@pytest.mark.parametrize("kind", ["u5", "affine"])
-def test_torch_and_numpy_encode_alike(order: str, kind: str) -> None:
-    import torch
-
-    encoding = Encoding(16, 8, order, kind, 255.0, (0.4, 0.5, 0.6), (0.2, 0.3, 0.4))
-    data = np.random.default_rng(0).integers(0, 256, (2, 30, 20, 3), np.uint8)
-    stacked = np.stack([encoding.bytes_of(image) for image in data])
-    both = encoding.array(stacked), encoding.tensor(torch.from_numpy(stacked)).numpy()
-    assert both[0].shape == (2, 3, 8, 16)
-    np.testing.assert_allclose(*both, rtol=1e-6, atol=1e-6)

@@ -20,6 +20,7 @@ torch = pytest.importorskip("torch")
 from chip_nets import random_net  # noqa: E402
 from test_gti5801_one_arithmetic import chip_stage, pictures  # noqa: E402
 
+from detrt.data.resize import Resize  # noqa: E402
 from detrt.devices.gti5801 import exporting as export_module  # noqa: E402
 from detrt.devices.gti5801.arithmetic import quantize_input  # noqa: E402
 from detrt.devices.gti5801.artifacts import check_manifest, load_artifacts  # noqa: E402
@@ -27,6 +28,8 @@ from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import ArtifactError, DeviceError  # noqa: E402
 from detrt.devices.gti5801.exporting import export  # noqa: E402
 from detrt.devices.gti5801.files import labels_text, yaml_string  # noqa: E402
+from detrt.heads.detections import Detections  # noqa: E402
+from detrt.predictor import open_artifacts  # noqa: E402
 
 FILES = {
     "GNetDet.yaml",
@@ -84,6 +87,26 @@ def test_artifacts_predict_what_the_trained_model_does(tmp_path: Path, seed: int
             image = image[:, :, ::-1]
         found = artifact.predict(image)
         assert found.dtype == np.float32 and np.array_equal(found, expected)
+
+
+def test_the_files_say_how_the_host_resizes(tmp_path: Path) -> None:
+    """And a predictor that is made from them does so, taking the boxes back to the picture."""
+    model, lock, caps = trained(3, "grayscale")
+    export(lock, model.state_dict(), caps, tmp_path / "plain")
+    way = {"mode": "letterbox", "interpolation": "area", "pad": 100, "place": "topleft"}
+    lock["model"]["input"]["resize"] = way
+    lock["model"]["heads"][0]["options"]["grid"] = [7, 7]
+    export(lock, model.state_dict(), caps, tmp_path / "boxed")
+    about = json.loads((tmp_path / "boxed/detector.json").read_text())
+    assert about["resize"] == way and about["order"] == "grayscale"
+    said = "# The host resizes pictures: letterbox, area, grey 100 beside the picture, at topleft.\n"
+    plain, boxed = ((tmp_path / name / "GNetDet.yaml").read_text() for name in ("plain", "boxed"))
+    assert boxed == plain.replace("VERSION: 1\n", f"VERSION: 1\n{said}")
+    predictor = open_artifacts(tmp_path / "boxed")
+    assert predictor.encoding.resize == Resize("letterbox", "area", 100, "topleft")
+    whole = Detections(np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
+    predictor.decode = lambda outputs: whole
+    assert predictor.detect(np.zeros((20, 40, 3), np.uint8)).boxes.tolist() == [[0, 0, 1, 2]]
 
 
 def test_exporting_twice_gives_the_same_bytes(tmp_path: Path) -> None:

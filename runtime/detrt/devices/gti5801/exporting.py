@@ -23,6 +23,9 @@ from detrt.devices.gti5801.vendor_json import dat_json
 CONF, SCORE, NMS = 0.1, 0.1, 0.5
 """Thresholds of the vendor's decoder, where the head's options name none."""
 
+STRETCH = {"mode": "stretch", "interpolation": "bilinear", "pad": 114, "place": "center"}
+"""How pictures are resized where the lock does not say."""
+
 
 def export(
     lock: Mapping[str, Any],
@@ -94,6 +97,7 @@ def _texts(
         "name": str(model["name"]),
         "size": network.input_shape[1],
         "order": host_order,
+        "resize": _resize(model["input"]),
         "classes": names,
         "channels": plan.head_channels,
         "scale": scale,
@@ -110,6 +114,7 @@ def _texts(
             name=str(model["name"]),
             size=network.input_shape[1],
             order=host_order,
+            resize=_resize(model["input"]),
             cap=ordered[-1],
             names=names,
             conf=float(options.get("conf", CONF)),
@@ -117,6 +122,11 @@ def _texts(
             nms=float(options.get("nms", NMS)),
         ),
     }
+
+
+def _resize(model_input: Mapping[str, Any]) -> dict[str, Any]:
+    """How the host brings a picture to the net's size, in the words of the lock."""
+    return STRETCH | dict(model_input.get("resize") or {})
 
 
 def _class_names(lock: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +125,19 @@ def labels_text(names: Sequence[str]) -> str:
     return "".join(f"{_printable(name)}\n" for name in names)
 
 
+def _host_notes(order: str, resize: Mapping[str, Any]) -> str:
+    """Comment lines on what the vendor's host program does not do by itself; empty if that is nothing."""
+    notes = []
+    if order not in ("bgr", "ycrcb"):
+        notes.append(f"# The host hands over pictures in {order}.")
+    if (resize["mode"], resize["interpolation"]) != ("stretch", "bilinear"):
+        words = f"{resize['mode']}, {resize['interpolation']}"
+        words += f", grey {resize['pad']} beside the picture" if resize["mode"] == "letterbox" else ""
+        words += f", at {resize['place']}" if resize["mode"] != "stretch" else ""
+        notes.append(f"# The host resizes pictures: {words}.")
+    return "".join(f"{note}\n" for note in notes)
+
+
 def yaml_string(text: str) -> str:
     """A double-quoted YAML scalar: printable characters as they are, all others escaped."""
     out = []
@@ -140,11 +153,23 @@ def yaml_string(text: str) -> str:
 
 
 def host_yaml(
-    *, name: str, size: int, order: str, cap: float, names: Sequence[str], conf: float, score: float, nms: float
+    *,
+    name: str,
+    size: int,
+    order: str,
+    resize: Mapping[str, Any],
+    cap: float,
+    names: Sequence[str],
+    conf: float,
+    score: float,
+    nms: float,
 ) -> str:
-    """GNetDet.yaml with the keys of the vendor's host program. `order` is bgr or ycrcb; an output of 31 means `cap`."""
-    return f"""VERSION: 1
+    """GNetDet.yaml with the keys of the vendor's host program; an output of 31 means `cap`.
 
+    That program stretches pictures bilinearly and knows BGR and YCrCb. What a net needs besides is said in comments.
+    """
+    return f"""VERSION: 1
+{_host_notes(order, resize)}
 CHIP: "5801"
 
 MODEL:
