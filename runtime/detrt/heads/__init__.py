@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -12,25 +12,48 @@ from numpy.typing import NDArray
 from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
 
-Decoder = Callable[[NDArray[np.float32]], Detections]
+Array = NDArray[np.float32]
+Decoder = Callable[[Array | Mapping[str, Sequence[Array]]], Detections]
+"""From the outputs of one picture: an array [channels, rows, columns], or for a head on lists of maps or on several
+outputs these by name.
+"""
 
-KINDS = {"gnetdet": ("detrt.heads.gnetdet", "GnetdetHead")}
+KINDS = {
+    "gnetdet": ("detrt.heads.gnetdet", "GnetdetHead"),
+    "ssd": ("detrt.heads.ssd", "SsdHead"),
+    "yolox": ("detrt.heads.yolox", "YoloxHead"),
+    "nanodet": ("detrt.heads.nanodet", "NanodetHead"),
+}
 """Static table: kind of the lock -> module and class. A new head is one file and one line here."""
 
-DECODERS = {"gnetdet": ("detrt.heads.gnetdet_target", "decoder")}
+DECODERS = {
+    "gnetdet": ("detrt.heads.gnetdet_target", "decoder"),
+    "ssd": ("detrt.heads.ssd_decode", "decoder"),
+    "yolox": ("detrt.heads.yolox_decode", "decoder"),
+    "nanodet": ("detrt.heads.nanodet_decode", "decoder"),
+}
 """The same for machines without torch: module and function that make a decoder of the head's options."""
 
 
 def build_decoder(head: Mapping[str, Any]) -> Decoder:
-    """A function from one output map, float32 [channels, rows, columns], to its detections; loads no torch. Raises
-    DetrtError.
-    """
+    """A function from the outputs of one picture, float32, to its detections; loads no torch. Raises DetrtError."""
     kind = str(head.get("kind"))
     if kind not in DECODERS:
         raise DetrtError(f"no decoder for a head `{kind}`", "model.heads", f"known: {', '.join(DECODERS)}")
     module, name = DECODERS[kind]
-    made: Decoder = getattr(import_module(module), name)(head.get("options") or {})
-    return made
+    made = getattr(import_module(module), name)(head.get("options") or {})
+    on = [str(output) for output in head.get("on") or []]
+
+    def decode(outputs: Array | Mapping[str, Sequence[Array]]) -> Detections:
+        if isinstance(outputs, Mapping) and on:
+            missing = [output for output in on if output not in outputs]
+            if missing:
+                raise DetrtError(f"the model gives no output `{missing[0]}`", "model.heads")
+            outputs = {output: outputs[output] for output in on}  # in the order in which the head reads them
+        found: Detections = made(outputs)
+        return found
+
+    return decode
 
 
 def build_head(head: Mapping[str, Any], loss: Mapping[str, Any] | None = None) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detrt.heads.nms import iou_matrix, nms, select
@@ -121,6 +121,7 @@ def softly(
 
 @pytest.mark.parametrize("soft", ["linear", "gaussian"])
 @given(st.integers(0, 2**32 - 1), st.integers(0, 25), st.booleans())
+@settings(max_examples=40)
 def test_soft_suppression_equals_its_definition(soft: str, seed: int, count: int, agnostic: bool) -> None:
     rng = np.random.default_rng(seed)
     boxes, _, labels = boxes_of(seed, count)
