@@ -8,28 +8,18 @@ from detc.ir.ops import OPS
 from detc.semantics.environment import Context, Environment
 from detc.semantics.functions import BUILT_IN, Invocation
 from detc.semantics.layers import Native, OpFunction
-from detc.semantics.values import Entries, Items, Namespace, Value, is_number
+from detc.semantics.schema.heads.ssd import problem_of
+from detc.semantics.values import Entries, Items, Namespace, Value
 
 IMAGENET = {"mean": Items([123.675, 116.28, 103.53]), "std": Items([58.395, 57.12, 57.375])}
 """Mean and standard deviation of ImageNet's pixels in RGB order, on the scale 0 .. 255."""
-
-_LEVEL_KEYS = ("grid", "step", "min", "max", "ratios")
 
 
 def _priors(at: Invocation) -> Value:
     """The prior boxes of an SSD head by their levels: two squares and two boxes a ratio in each cell."""
     image, levels = at.kwargs.get("image"), at.kwargs.get("levels")
-    if not is_number(image) or not isinstance(levels, list) or not levels:
-        return at.undefined("it needs `image` (pixels) and `levels` (a list of maps with grid, step, min, max, ratios)")
-    count = 0
-    for number, level in enumerate(levels):
-        if not isinstance(level, dict) or sorted(level) != sorted(_LEVEL_KEYS):
-            return at.undefined(f"level {number} needs exactly {', '.join(_LEVEL_KEYS)}")
-        ratios, numbers = level["ratios"], [level[key] for key in _LEVEL_KEYS[:-1]]
-        if not isinstance(ratios, list) or not all(is_number(v) and v > 0 for v in (*ratios, *numbers)):
-            return at.undefined(f"level {number} holds numbers above 0, its `ratios` a list of them")
-        count += int(level["grid"]) ** 2 * (2 + 2 * len(ratios))
-    return Entries({"image": image, "levels": levels, "count": count})
+    problem = problem_of(image, levels)
+    return at.undefined(problem) if problem else Entries({"image": image, "levels": levels})
 
 
 LIBRARIES: dict[str, dict[str, Any]] = {

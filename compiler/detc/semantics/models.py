@@ -2,29 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from detc.diagnostics import Related, Span, has_errors
-from detc.ir.types import TensorType
+from detc.diagnostics import Related, has_errors
 from detc.semantics import model_rules, rules
 from detc.semantics.bodies import KINDS, Body
 from detc.semantics.build import Builder
 from detc.semantics.environment import Environment, remedy
-from detc.semantics.evaluate import ANY_WORD, evaluate
+from detc.semantics.evaluate import evaluate
 from detc.semantics.heads import read_head
 from detc.semantics.inputs import read_input
 from detc.semantics.naming import finished
 from detc.semantics.program import Head, Model
 from detc.semantics.reading import Reader
-from detc.semantics.schema.head import HEADS
+from detc.semantics.schema.heads.kind import Output
 from detc.semantics.schema.rules import HEAD
-from detc.semantics.values import BROKEN, TensorRef, Value, as_tensor, is_broken, plain, tensors_in
+from detc.semantics.values import BROKEN, Value, as_tensor, is_broken, tensors_in
 from detc.semantics.words import ARGUMENT_WORDS
 from detc.syntax import tree
 
 BASES = ("detector", "classifier")
-UNCHECKED_HEADS = ("ssd", "softmax", "yolo_v1", "yolo_v2", "yolo_v3", "yolox", "yolo_sdnn", "nanodet")
-"""Heads whose models can be described and checked, while their options are taken as they stand."""
 
 
 class ModelBody(Body):
@@ -168,7 +163,7 @@ def _complete(item: tree.Block, name: str, body: ModelBody) -> None:
 
 def _head(block: tree.Block, body: ModelBody, model: str) -> Head | None:
     context = body.context
-    on: list[tuple[str, Span, list[TensorType]]] = []
+    on: list[Output] = []
     silent = False
     for expr in block.on:
         name = expr.id if isinstance(expr, tree.Name) else context.text(expr.span)
@@ -184,47 +179,11 @@ def _head(block: tree.Block, body: ModelBody, model: str) -> Head | None:
         elif is_broken(body.members[name]):
             silent = True
         else:
-            on.append((name, expr.span, [tensor.type for tensor in tensors_in(body.members[name])]))
-    if silent:
+            tensors = list(tensors_in(body.members[name]))
+            on.append(Output(name, expr.span, [t.type for t in tensors], [t.made.span for t in tensors]))
+    frame = as_tensor(body.members[body.input.name.id]) if body.input else None
+    if silent or frame is None:
         return None
-    kind = block.label.id if isinstance(block.label, tree.Name) else ""
-    if kind in UNCHECKED_HEADS and kind not in HEADS:
-        return _unchecked(block, kind, on, body)
     at = Reader(body.scope, HEAD, context.sources, context.findings, context.overrides)
-    tensors = {name: tensor.type for name, value in body.members.items() if (tensor := as_tensor(value))}
-    related = {name: tensor.made.span for name in body.outputs if (tensor := _last(body.members[name]))}
-    return read_head(block, on, at, tensors, {name: span for name, span in related.items() if span})
-
-
-def _last(value: Value) -> TensorRef | None:
-    return next(iter(reversed(list(tensors_in(value)))), None)
-
-
-def _unchecked(block: tree.Block, kind: str, on: list[Any], body: ModelBody) -> Head | None:
-    options: dict[str, Any] = {}
-    spans: dict[str, Span] = {}
-    context = body.context
-    for item in block.items:
-        if not isinstance(item, tree.Assign) or len(item.path) != 1:
-            context.refuse(
-                rules.UNKNOWN_ITEM,
-                item.span,
-                name=context.text(item.span),
-                place="a head",
-                remedy="write `OPTION = VALUE`",
-            )
-            continue
-        name = item.path[0].id
-        if name in options:
-            context.refuse(rules.DOUBLED_ARGUMENT, item.span, function=kind, name=name)
-            continue
-        value = evaluate(item.value, body.scope, ANY_WORD)
-        spans[name] = item.span
-        tensor = as_tensor(value)
-        # A tensor stands for its grid: rows and columns.
-        options[name] = list(tensor.type.shape[1:]) if tensor else plain(value)
-    if "grid" not in options and on and on[0][2] and on[0][2][0].is_map:
-        options["grid"] = list(on[0][2][0].shape[1:])
-    if any(is_broken(value) for value in options.values()):
-        return None
-    return Head(kind, tuple(name for name, _, _ in on), options, block.span, spans)
+    types = {name: tensor.type for name, value in body.members.items() if (tensor := as_tensor(value))}
+    return read_head(block, on, at, types, (frame.type.height, frame.type.width))

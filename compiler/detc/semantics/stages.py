@@ -10,7 +10,7 @@ from detc.semantics.conditions import stages_in
 from detc.semantics.gates import judge, read_gate
 from detc.semantics.program import Model, Program, Setting, Stage
 from detc.semantics.reading import Reader, did_you_mean, label_of
-from detc.semantics.schema.head import HEADS
+from detc.semantics.schema.heads import HEADS
 from detc.semantics.schema.key import Key
 from detc.semantics.schema.kind import MISSING, Choice, dotted
 from detc.semantics.schema.rules import TRAIN

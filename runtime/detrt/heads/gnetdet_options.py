@@ -23,7 +23,9 @@ class HeadOptions:
     score: float = 0.1
     nms: float = 0.5
     agnostic: bool = True
+    soft: str = "none"
     max_detections: int = 100
+    image: tuple[int, int] | None = None
 
     @property
     def channels(self) -> int:

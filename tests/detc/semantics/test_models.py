@@ -86,13 +86,14 @@ def test_what_runs_on_the_host_is_marked(tmp_path: Path) -> None:
 def test_a_head_gets_the_grid_of_its_tensor_or_of_the_one_it_names(tmp_path: Path) -> None:
     program = run(tmp_path, model("output y = frame |> conv(15, s = 2)\nhead gnetdet on y { boxes = 1 classes = 10 }"))
     assert program.models["m"].heads[0].options["grid"] == [4, 4]
-    body = "let f = frame |> conv(15, s = 2)\noutput y = f |> flatten |> linear(30)\nhead yolo_v1 on y { grid = f boxes = 1 }"
+    body = "let f = frame |> conv(15, s = 2)\noutput y = f |> flatten |> linear(128)\n"
+    body += "head yolo_v1 on y { grid = f boxes = 1 classes = 3 }"
     head = run(tmp_path, model(body)).models["m"].heads[0]
     assert (
         head.kind == "yolo_v1"
         and head.on == ("y",)
         and head.options["grid"] == [4, 4]
-        and set(head.option_spans) == {"grid", "boxes"}
+        and set(head.option_spans) == {"grid", "boxes", "classes"}
     )
 
 

@@ -16,7 +16,7 @@ def test_options_are_filled_in_and_the_grid_is_inferred(tmp_path: Path) -> None:
     )
     assert head.models["tiny"].heads[0].options == {
         "boxes": 2, "classes": 2, "names": None, "conf": 0.48, "score": 0.1, "nms": 0.4, "agnostic": True,
-        "max_detections": 100, "grid": [14, 14],
+        "soft": "none", "max_detections": 100, "grid": [14, 14], "image": [28, 28],
     }  # fmt: skip
 
 

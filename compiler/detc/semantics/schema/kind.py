@@ -5,6 +5,7 @@ Kinds are never compared or printed, and making the methods for that would be a 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -81,17 +82,21 @@ class Number(Kind):
                 return at.wrong_unit(expr, key, dimension, f"a number of {self.unit}")
         elif dimension is not None and dimension != "relative":
             return at.wrong_unit(expr, key, dimension, "a number without unit")
-        if self.whole:
-            if number != int(number):
-                return at.wrong(expr, key, self.describe)
-            number = int(number)
-        inside = (
-            (self.low is None or number >= self.low)
-            and (self.high is None or number <= self.high)
-            and (self.above is None or number > self.above)
-            and (self.below is None or number < self.below)
+        if not self.holds(number):
+            return at.wrong(expr, key, self.describe)
+        return int(number) if self.whole else number
+
+    def holds(self, value: Any) -> bool:
+        """Whether a plain value is such a number."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            return False
+        return (
+            (not self.whole or value == int(value))
+            and (self.low is None or value >= self.low)
+            and (self.high is None or value <= self.high)
+            and (self.above is None or value > self.above)
+            and (self.below is None or value < self.below)
         )
-        return number if inside else at.wrong(expr, key, self.describe)
 
 
 @dataclass(eq=False, repr=False)
@@ -199,9 +204,9 @@ class ListOf(Kind):
             evaluated = at.value(expr)
             if evaluated is MISSING:
                 return MISSING
-            if not isinstance(evaluated, (list, tuple)) or not all(self.fits(item) for item in evaluated):
+            values = _listed(evaluated)
+            if not isinstance(values, list) or not all(self.fits(item) for item in values):
                 return at.wrong(expr, key, self.describe)
-            values = list(evaluated)
         if len(values) < self.least:
             return at.wrong(expr, key, f"a list of at least {self.least}")
         return values if self.length in (None, len(values)) else at.wrong(expr, key, self.describe)
@@ -212,7 +217,21 @@ class ListOf(Kind):
             return isinstance(item, str)
         if isinstance(self.kind, Word):
             return isinstance(item, str) and item in self.kind.words
-        return isinstance(self.kind, Number) and isinstance(item, (int, float)) and not isinstance(item, bool)
+        return isinstance(self.kind, (Number, ListOf)) and self.kind.holds(item)
+
+    def holds(self, value: Any) -> bool:
+        """Whether a plain value is such a list."""
+        return (
+            isinstance(value, list)
+            and len(value) >= self.least
+            and self.length in (None, len(value))
+            and all(self.fits(item) for item in value)
+        )
+
+
+def _listed(value: Any) -> Any:
+    """The value with lists for tuples, at any depth."""
+    return [_listed(item) for item in value] if isinstance(value, (list, tuple)) else value
 
 
 @dataclass(eq=False, repr=False)
