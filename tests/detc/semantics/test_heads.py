@@ -28,7 +28,7 @@ BODIES = {
     "yolo_v2": "output y = p5 |> conv(16)\nhead yolo_v2 on y { anchors = [(1, 2), (0.5, 0.25)]  classes = 3 }",
     "yolo_v3": "output y = [p5 |> conv(16), p4 |> conv(8)]\n"
     "head yolo_v3 on y { anchors = [(5, 7), (9, 9), (30, 20)]  masks = [[1, 2], [0]]  classes = 3 }",
-    "yolo_sdnn": "output y = p5 |> conv(16)\nhead yolo_sdnn on y { anchors = [(.28, .22), (.38, .48)]  classes = 3 }",
+    "yolo_sdnn": "output y = p5 |> conv(16)\nhead yolo_sdnn on y { anchors = [(0.28, 0.22), (0.38, 0.48)]  classes = 3 }",
     "ssd": "let pr = ssd.priors(image = 64, levels = [{grid: 4, step: 16, min: 10, max: 20, ratios: [2, 3]},"
     " {grid: 2, step: 32, min: 20, max: 40, ratios: [2]}])\n"
     "output loc = [p4 |> conv(24), p5 |> conv(16)]\noutput conf = [p4 |> conv(24), p5 |> conv(16)]\n"
@@ -72,11 +72,9 @@ def test_a_head_knows_its_classes_and_its_picture_and_comes_back_from_the_lock(t
 
 def test_what_heads_derive(tmp_path: Path) -> None:
     assert options(tmp_path, BODIES["yolo_v2"])["anchors"] == [[[1, 2], [0.5, 0.25]]]
-    shared = (
-        "output y = [p4 |> conv(8), p5 |> conv(8)]\nhead yolo_v2 on y { anchors = [(.5, .5)] unit = image classes = 3 }"
-    )
+    shared = "output y = [p4 |> conv(8), p5 |> conv(8)]\nhead yolo_v2 on y { anchors = [(0.5, 0.5)] unit = image classes = 3 }"
     assert options(tmp_path, shared)["anchors"] == [[[0.5, 0.5]], [[0.5, 0.5]]]
-    own = shared.replace("[(.5, .5)]", "[[(1, 1)], [(2, 2)]]")
+    own = shared.replace("[(0.5, 0.5)]", "[[(1, 1)], [(2, 2)]]")
     assert options(tmp_path, own)["anchors"] == [[[1, 1]], [[2, 2]]]
     assert options(tmp_path, BODIES["yolo_v1"])["grid"] == [2, 2]
     assert options(tmp_path, BODIES["yolox"].replace("strides = [8, 16, 32]", ""))["strides"] == [8, 16, 32]
@@ -176,5 +174,5 @@ def test_a_stage_takes_the_loss_keys_of_its_heads(tmp_path: Path) -> None:
     assert codes(program) == []
     loss = program.stages[0].options["loss"]
     assert (loss["object"], loss["target"], loss["loc"], loss["ignore"]) == (4, "st", 3, 0.6)
-    wrong = program_of(tmp_path, spec(BODIES["yolo_v2"]) + data + stage.replace("object", "obj"))
+    wrong = program_of(tmp_path, spec(BODIES["yolo_v2"]) + data + stage.replace("object", "objct"))
     assert errors(wrong)[0].help == "did you mean `loss.object`?"

@@ -98,7 +98,7 @@ PRIORS = Rule(
     """`{output}` is {actual}; its priors are made for a grid of {allowed}
 
     The priors of an SSD head belong to maps of one size: another image size needs its own priors.""",
-    help="write `image: {image}` and `grid: {grid}` in level {level} of `ssd.priors`, with steps and sizes to match",
+    help="write `image: {image}` and `grid: {grid}` in level {number} of `ssd.priors`, with steps and sizes to match",
 )
 PRIOR_IMAGE = Rule(
     "HED122",

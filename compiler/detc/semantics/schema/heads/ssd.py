@@ -95,7 +95,7 @@ def _check_grid(head: Placed, output: Output, index: int, level: dict[str, Any])
                 allowed=f"{grid}x{grid}",
                 image=head.image[1],
                 grid=type.width,
-                level=index,
+                number=index,
                 related=output.made(index, f"gives {size(type)}"),
             )
         )
