@@ -79,7 +79,11 @@ def select(
     scores = np.asarray(scores, np.float32)
     boxes = np.asarray(boxes, np.float32).reshape(-1, 4)
     labels = np.asarray(labels, np.int64)
-    entered = np.flatnonzero((scores > np.float32(score)) & np.isfinite(boxes).all(axis=1))
+    entered = np.flatnonzero(scores > np.float32(score))
+    entered = entered[np.isfinite(boxes[entered]).all(axis=1)]
+    if candidates is not None and len(entered) > candidates:  # sort no more than can enter: the best, and their equals
+        least = np.partition(scores[entered], -candidates)[-candidates]
+        entered = entered[scores[entered] >= least]
     order = entered[_best_first(scores[entered])][:candidates]
     found = Detections(boxes[order], scores[order], labels[order])
     rivals = None if agnostic else found.labels
@@ -93,34 +97,30 @@ def suppress(
 ) -> Indices:
     """`nms` of boxes [n, 4] that lie best first already, by the same float32 arithmetic: the first `most` indices that
     stay, rising. `threshold` is in 0 .. 1.
+
+    The best BLOCK of those left are compared with each other, and those that stay with all the rest, until enough stay.
     """
-    with np.errstate(all="ignore"):  # an empty union divides 0 by 0: not a number exceeds no threshold
-        x1, y1, x2, y2 = np.asarray(boxes, np.float32).T
-        sides = np.stack([x1, y1, x2, y2, (x2 - x1) * (y2 - y1)])
-        if labels is None:
-            return _kept(sides, threshold, most)
-        by_class = np.argsort(labels, kind="stable")
-        ends = np.flatnonzero(np.diff(labels[by_class])) + 1
-        groups = np.split(by_class, ends)
-        kept = [group[_kept(sides[:, group], threshold, most)] if len(group) > 1 else group for group in groups]
-    return np.sort(np.concatenate(kept))[:most]
-
-
-def _kept(sides: Floats, threshold: float, most: int | None) -> Indices:
-    """Indices of the boxes that stay of [5, n]: x1, y1, x2, y2, area of boxes best first."""
-    left = np.arange(sides.shape[1])
+    x1, y1, x2, y2 = np.asarray(boxes, np.float32).T
+    left = np.arange(len(x1))
     kept = left[:0]
-    while left.size and (most is None or len(kept) < most):
-        block, left = left[:BLOCK], left[BLOCK:]
-        clash = np.triu(_clashes(sides[:, block], sides[:, block], threshold), 1)
-        stays = np.ones(len(block), np.bool_)
-        for i in np.flatnonzero(clash.any(axis=1)):
-            if stays[i]:
-                stays &= ~clash[i]
-        block = block[stays]
-        kept = np.concatenate([kept, block])
-        if left.size:
-            left = left[~_clashes(sides[:, block], sides[:, left], threshold).any(axis=0)]
+    with np.errstate(all="ignore"):  # an empty union divides 0 by 0: not a number exceeds no threshold
+        sides = np.stack([x1, y1, x2, y2, (x2 - x1) * (y2 - y1)])
+
+        def clashes(a: Indices, b: Indices) -> NDArray[np.bool_]:
+            clash = _clashes(sides[:, a], sides[:, b], threshold)
+            return clash if labels is None else clash & (labels[a, None] == labels[b])
+
+        while left.size and (most is None or len(kept) < most):
+            block, left = left[:BLOCK], left[BLOCK:]
+            clash = np.triu(clashes(block, block), 1)
+            stays = np.ones(len(block), np.bool_)
+            for i in np.flatnonzero(clash.any(axis=1)):
+                if stays[i]:
+                    stays &= ~clash[i]
+            block = block[stays]
+            kept = np.concatenate([kept, block])
+            if left.size:
+                left = left[~clashes(block, left).any(axis=0)]
     return kept[:most]
 
 
