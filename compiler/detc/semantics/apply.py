@@ -134,10 +134,11 @@ def _apply_repeat(function: Repeat, inputs: Sequence[Value], use: Span, scope: E
     assert builder is not None
     with builder.inside(Place("repeat", function.name, span=function.span, call=use)) as place:
         values: Sequence[Value] = inputs
-        for _ in range(function.times):
+        for number in range(function.times):
             context.tick(use)
+            part = function.round(number)
             with builder.inside(Place("item", span=function.span)) as item:
-                item.value = apply(function.function, values, function.span or use, scope)
+                item.value = apply(part, values, (part.span if function.others else function.span) or use, scope)
             if item.value is BROKEN:
                 return BROKEN
             values = [item.value]

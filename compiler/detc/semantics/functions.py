@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from detc.diagnostics import Span
 from detc.semantics import rules
 from detc.semantics.arithmetic import combine, group, items, sized
-from detc.semantics.layers import FUNCTIONS, Native, OnHost
+from detc.semantics.layers import FUNCTIONS, Native, OnHost, Repeat
 from detc.semantics.values import BROKEN, PathText, Quantity, Range, Symbol, Value, describe, is_number, is_tensor_like
 
 if TYPE_CHECKING:
@@ -217,6 +217,21 @@ def _host(at: Invocation) -> Value:
     return apply(hosted, [at.args[0]], at.span, at.scope)
 
 
+def _chain(at: Invocation) -> Value:
+    """`x |> chain(f, g, ..)`: the layers one after another, numbered from 0 as `f * n` numbers its rounds."""
+    from detc.semantics.apply import apply
+
+    piped = is_tensor_like(at.args[0])
+    layers = at.args[1:] if piped else at.args
+    for index, layer in enumerate(at.args):
+        if not isinstance(layer, FUNCTIONS) and not (piped and index == 0):
+            return at.wrong(index, "a layer, as in `x |> chain(conv(8), conv(16))`")
+    if len(layers) < 2:
+        return at.undefined("it needs two layers or more")
+    chained = Repeat(layers[0], len(layers), at.span, tuple(layers[1:]))
+    return apply(chained, [at.args[0]], at.span, at.scope) if piped else chained
+
+
 BUILT_IN: tuple[Native, ...] = (
     Native("floor", _rounding(math.floor)),
     Native("ceil", _rounding(math.ceil)),
@@ -235,4 +250,5 @@ BUILT_IN: tuple[Native, ...] = (
     Native("reverse", _reverse),
     Native("path", _path),
     Native("host", _host, most=2),
+    Native("chain", _chain, least=2, most=ANY_NUMBER),
 )

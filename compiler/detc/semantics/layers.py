@@ -82,11 +82,15 @@ class Composition:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Repeat:
-    """`f * n` with n of at least 2: new weights each time."""
+    """`f * n` with n of at least 2: new weights each time. `chain(f, g, ..)` has `others`: what the later rounds apply."""
 
     function: Function
     times: int
     span: Span | None = None
+    others: tuple[Function, ...] = ()
+
+    def round(self, number: int) -> Function:
+        return self.others[number - 1] if self.others and number else self.function
 
     @property
     def name(self) -> str:

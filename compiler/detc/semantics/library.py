@@ -29,14 +29,17 @@ LIBRARIES: dict[str, dict[str, Any]] = {
 
 
 def prelude(context: Context) -> Environment:
-    """The outermost scope. A dotted name of the op registry becomes a member of a library: `neuron.sigma`."""
+    """The outermost scope. A dotted name of the op registry becomes a member of a library: `neuron.sigma`. The library `ops`
+    has all ops, for specs that gave the name of one to something else."""
     scope = Environment(context)
-    libraries = {name: dict(members) for name, members in LIBRARIES.items()}
+    libraries: dict[str, dict[str, Any]] = {name: dict(members) for name, members in LIBRARIES.items()}
+    libraries["ops"] = {}
     for native in BUILT_IN:
         scope.bind(native.name, native, None)
     for name, op in OPS.items():
         library, dot, member = name.rpartition(".")
         function = OpFunction(op, {})
+        libraries["ops"].setdefault(member, function)
         if dot:
             libraries.setdefault(library, {})[member] = function
         else:
