@@ -15,7 +15,7 @@ from detc.ir.ops.source import Input
 from detc.semantics.functions import BUILT_IN
 from detc.semantics.library import LIBRARIES
 from detc.semantics.program import Head, Model
-from detc.semantics.schema.head import HEADS
+from detc.semantics.schema.heads import HEADS
 from detc.semantics.words import ARGUMENT_WORDS
 from detc.syntax.format import format_file
 
@@ -147,7 +147,7 @@ def _model(model: Model, writer: Writer, root: Place) -> Text:
         references()
     if waiting:
         raise Unwritable(f"output `{next(iter(waiting))}` has the name of a layer that it is not")
-    pieces += [f"  {_head(head)}\n" for head in model.heads]
+    pieces += [f"  {_head(head, graph)}\n" for head in model.heads]
     return (*pieces, "}\n")
 
 
@@ -187,14 +187,15 @@ def _pairs(options: Mapping[str, str]) -> str:
     return ", ".join(f"{name} = {text}" for name, text in options.items())
 
 
-def _head(head: Head) -> str:
+def _head(head: Head, graph: Graph) -> str:
     """Options that differ from the head's own defaults; what the compiler adds by itself is left out."""
-    kind = HEADS.get(head.kind)
-    keys = {key.name: key.default for key in kind.schema.keys} if kind else None
-    shown = [
-        f"{name} = {literal(value)}"
-        for name, value in head.options.items()
-        if (value != keys[name] if keys is not None and name in keys else keys is None or name in head.option_spans)
-        and value is not None
-    ]
-    return f"head {head.kind} on {', '.join(head.on)} {{ {'  '.join(shown)} }}"
+    kind = HEADS[head.kind]
+    shown = {
+        key.name: head.options[key.name]
+        for key in kind.schema.keys
+        if key.name in head.options and head.options[key.name] != key.default
+    }
+    if kind.grid and "grid" in head.options and not graph[graph.outputs[head.on[0]][0]].type.is_map:
+        shown["grid"] = head.options["grid"]
+    options = "  ".join(f"{name} = {literal(value)}" for name, value in shown.items())
+    return f"head {head.kind} on {', '.join(head.on)} {{ {options} }}"
