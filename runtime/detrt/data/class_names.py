@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -59,6 +60,11 @@ def _of_yaml(text: str, path: Path) -> dict[int, str]:
 def _plain(word: str) -> str:
     """Without quotes, or without the comment behind it."""
     word = word.strip()
-    if len(word) > 1 and word[0] in "'\"" and word[0] in word[1:]:
-        return word[1 : word.index(word[0], 1)]
+    if word[:1] == '"':
+        try:
+            return str(json.JSONDecoder().raw_decode(word)[0])
+        except ValueError:
+            return word.strip('"')
+    if word[:1] == "'":
+        return word[1:].split("'")[0]
     return word.split(" #")[0].strip()

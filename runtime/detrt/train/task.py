@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from detrt.data.base import base_of
 from detrt.data.cache import PictureCache, picture_cache
 from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
@@ -22,7 +23,6 @@ from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.contracts import Loader
-from detrt.train.roots import base_of
 
 SPLITS = ("train", "val", "test")
 
