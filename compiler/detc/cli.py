@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "run": "detect on pictures, with artifacts or a checkpoint",
     "eval": "mAP of artifacts or a checkpoint",
     "doctor": "sanity checks before training",
+    "data": "check, count, convert, part and preview data sets",
     "explain": "the manual page of a finding's code",
     "targets": "the hardware that detc knows, or the facts of one target",
     "library": "the specs that come with detc: cost, head, targets they fit",
