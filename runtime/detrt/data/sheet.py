@@ -81,7 +81,6 @@ def _bytes(tensor: torch.Tensor, encoding: Encoding) -> Image:
     """uint8 [height, width, channels] as before `Encoding.tensor`, which this undoes."""
     floats = tensor.detach().float().permute(1, 2, 0).numpy()
     if encoding.kind == "affine":
-        floats = (
-            floats * np.asarray(encoding.std, np.float32) + np.asarray(encoding.mean, np.float32)
-        ) * encoding.scale
+        mean, std = np.asarray(encoding.mean, np.float32), np.asarray(encoding.std, np.float32)
+        floats = (floats * std + mean - encoding.offset) * encoding.scale
     return np.clip(np.rint(floats), 0, 255).astype(np.uint8)
