@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -12,23 +12,25 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from detrt.errors import DetrtError
+from detrt.heads.base import Head, Reduce
 from detrt.heads.detections import Detections
-from detrt.heads.gnetdet_loss import GnetdetLoss, Reduce
-from detrt.heads.gnetdet_options import read_head_options, read_loss_options
+from detrt.heads.gnetdet_loss import GnetdetLoss
+from detrt.heads.gnetdet_options import HeadOptions, read_head_options, read_loss_options
 from detrt.heads.gnetdet_target import decode_map, encode
 from detrt.heads.revive import revive
 
 
-class GnetdetHead:
+class GnetdetHead(Head):
     """Targets, loss and decoding of `lock["model"]["heads"][i]` with the loss options of a stage.
 
     For the loss option `dead` the entry also has `nodes`: the last node of each output in `on`.
     """
 
+    kind = "gnetdet"
+
     def __init__(self, head: Mapping[str, Any], loss: Mapping[str, Any]) -> None:
-        self.on = [str(name) for name in head.get("on") or []]
-        self.nodes = [str(name) for name in head.get("nodes") or []]
-        self.options = read_head_options(head.get("options") or {})
+        super().__init__(head)
+        self.options: HeadOptions = read_head_options(head.get("options") or {})
         self._loss = GnetdetLoss(self.options, read_loss_options(loss, self.options.classes))
 
     def targets(self, boxes: NDArray[np.float32] | Tensor, labels: NDArray[np.int64] | Tensor) -> Tensor:
@@ -47,7 +49,7 @@ class GnetdetHead:
         return np.asarray(bits.sum(axis=(0, 1)), np.int64)
 
     def loss(
-        self, outputs: Tensor | Mapping[str, Any], targets: Tensor, reduce: Reduce | None = None, update: bool = True
+        self, outputs: Any, targets: Tensor, reduce: Reduce | None = None, update: bool = True
     ) -> dict[str, Tensor]:
         """Weighted, normalised terms by name; their sum over terms and processes is the loss of the global batch.
 
@@ -76,9 +78,9 @@ class GnetdetHead:
             raise DetrtError(f"`dead` needs the ReLU that the head reads; the model has no layer `{node}`", "loss.dead")
         return revive(modules[node], weight)
 
-    def grid_of(self, outputs: Tensor | Mapping[str, Any]) -> Tensor:
+    def grid_of(self, outputs: Any) -> Tensor:
         """The output that this head reads. Raises DetrtError if its shape is not the head's."""
-        grid = outputs if isinstance(outputs, Tensor) else outputs[self.on[0]]
+        grid = outputs[self.on[0]] if isinstance(outputs, Mapping) else outputs
         expected = (self.options.channels, *self.options.grid)
         if not isinstance(grid, Tensor) or tuple(grid.shape[1:]) != expected:
             found = tuple(grid.shape[1:]) if isinstance(grid, Tensor) else type(grid).__name__
@@ -87,20 +89,8 @@ class GnetdetHead:
             )
         return grid
 
-    def decode(
-        self,
-        outputs: Tensor | Mapping[str, Any] | NDArray[np.float32],
-        conf: float | None = None,
-        score: float | None = None,
-        nms: float | None = None,
-        max_detections: int | None = None,
-    ) -> list[Detections]:
-        """Detections of each picture, best first; thresholds that are not given are the head's. Numpy arrays
-        need no torch tensor.
-        """
-        if not isinstance(outputs, np.ndarray):
-            outputs = self.grid_of(outputs).detach().to("cpu", torch.float32).numpy()
-        return [decode_map(one, self.options, conf, score, nms, max_detections) for one in outputs]
+    def decode_one(self, outputs: Mapping[str, list[NDArray[np.float32]]], options: Any) -> Detections:
+        return decode_map(outputs[self.on[0]][0], options)
 
     def state_dict(self) -> dict[str, Tensor]:
         """The moving normaliser of the loss."""
@@ -111,14 +101,3 @@ class GnetdetHead:
         if set(state) != {"norm"} or state["norm"].shape != self._loss.norm.shape:
             raise DetrtError(f"the state of the loss has {sorted(state)}, expected norm")
         self._loss.norm.copy_(state["norm"])
-
-    def class_names(self, data_classes: Sequence[str]) -> tuple[str, ...]:
-        """The head's own names, else those of the data. Raises DetrtError where the counts differ."""
-        names = self.options.names or tuple(data_classes)
-        if len(names) != self.options.classes:
-            raise DetrtError(
-                f"the head has {self.options.classes} classes, the data {len(names)}",
-                "model.heads.gnetdet.classes",
-                f"--set classes={len(names)}",
-            )
-        return names

@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 from detrt.errors import DetrtError
+from detrt.heads.options import DetectorOptions, read_detector_options, read_options
+
+PLACE = "model.heads.gnetdet"
 
 
 @dataclass(frozen=True, slots=True)
-class HeadOptions:
-    """`grid` rows and columns, `boxes` a cell, thresholds of decoding; defaults are the vendor's decoder (GNetDet
+class HeadOptions(DetectorOptions):
+    """`grid` rows and columns, `boxes` a cell, `conf` the least confidence; defaults are the vendor's decoder (GNetDet
     MDK, decoder.py).
     """
 
-    grid: tuple[int, int]
-    classes: int
+    grid: tuple[int, int] = (0, 0)
     boxes: int = 2
-    names: tuple[str, ...] | None = None
     conf: float = 0.1
     score: float = 0.1
-    nms: float = 0.5
     agnostic: bool = True
-    soft: str = "none"
-    max_detections: int = 100
-    image: tuple[int, int] | None = None
 
     @property
     def channels(self) -> int:
@@ -50,38 +47,19 @@ class LossOptions:
     dead: float = 0.0
 
 
-Options = TypeVar("Options", HeadOptions, LossOptions)
-
-
 def read_head_options(given: Mapping[str, Any]) -> HeadOptions:
     """From `lock["model"]["heads"][i]["options"]`. Raises DetrtError for what no GNetDet head can have."""
-    options = _read(HeadOptions, given, "model.heads.gnetdet")
-    if options.boxes < 1 or options.classes < 1 or len(options.grid) != 2 or min(options.grid) < 1:
-        raise DetrtError(
-            "a GNetDet head needs a grid, at least one box a cell and at least one class", "model.heads.gnetdet"
-        )
-    if options.names is not None and len(options.names) != options.classes:
-        raise DetrtError(f"{len(options.names)} names for {options.classes} classes", "model.heads.gnetdet.names")
+    options = read_detector_options(HeadOptions, given, PLACE)
+    if options.boxes < 1 or len(options.grid) != 2 or min(options.grid) < 1:
+        raise DetrtError("a GNetDet head needs a grid and at least one box a cell", PLACE)
     return options
 
 
 def read_loss_options(given: Mapping[str, Any], classes: int) -> LossOptions:
     """From a stage's `loss`. Raises DetrtError, also where `class_weights` are not one a class."""
-    options = _read(LossOptions, given, "loss")
+    options = read_options(LossOptions, given, "loss")
     if options.class_weights is not None and len(options.class_weights) != classes:
         raise DetrtError(f"{len(options.class_weights)} class weights for {classes} classes", "loss.class_weights")
     if not 0 <= options.norm_momentum < 1:
         raise DetrtError(f"norm_momentum {options.norm_momentum:g} is not in 0 .. 1", "loss.norm_momentum")
     return options
-
-
-def _read(kind: type[Options], given: Mapping[str, Any], place: str) -> Options:
-    known = {f.name for f in fields(kind)}
-    unknown = sorted(set(given) - known)
-    if unknown:
-        raise DetrtError(f"no option `{unknown[0]}`", place, f"known: {', '.join(sorted(known))}")
-    values: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in given.items()}
-    try:
-        return kind(**values)
-    except TypeError as error:
-        raise DetrtError(f"the options lack a value: {error}", place) from error

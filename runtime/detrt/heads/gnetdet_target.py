@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
-from detrt.heads.gnetdet_options import HeadOptions, read_head_options
+from detrt.heads.gnetdet_options import PLACE, HeadOptions, read_head_options
 from detrt.heads.nms import select
 
 Floats = NDArray[np.float32]
@@ -46,7 +46,7 @@ def encode(boxes: Floats, labels: NDArray[np.int64], options: HeadOptions) -> Fl
     return target
 
 
-def candidates(grid: Floats, options: HeadOptions, conf: float, score: float) -> Detections:
+def candidates(grid: Floats, options: HeadOptions) -> Detections:
     """All boxes of one output map float32 [channels, rows, columns] before suppression.
 
     Kept are boxes whose confidence exceeds `conf` or equals the map's largest, and whose score, confidence times
@@ -59,7 +59,7 @@ def candidates(grid: Floats, options: HeadOptions, conf: float, score: float) ->
     confidence = slots[..., 4]
     best = chance.max(axis=2)
     scores = confidence * best[..., None]
-    kept = ((confidence > conf) | (confidence == confidence.max())) & (scores > score)
+    kept = ((confidence > options.conf) | (confidence == confidence.max())) & (scores > options.score)
     row, column, slot = np.nonzero(kept)
     values = slots[row, column, slot]
     cells = np.array([columns, rows], np.float32)
@@ -70,41 +70,28 @@ def candidates(grid: Floats, options: HeadOptions, conf: float, score: float) ->
     return Detections(boxes.astype(np.float32), scores[row, column, slot].astype(np.float32), labels.astype(np.int64))
 
 
-def decode_map(
-    grid: Floats,
-    options: HeadOptions,
-    conf: float | None = None,
-    score: float | None = None,
-    threshold: float | None = None,
-    most: int | None = None,
-) -> Detections:
-    """The detections of one output map float32 [channels, rows, columns]; thresholds default to the head's.
+def decode_map(grid: Floats, options: HeadOptions) -> Detections:
+    """The detections of one output map float32 [channels, rows, columns]. Raises DetrtError for a map of another shape.
 
-    Equal to the vendor's decoder.py with conf = score = 0.1, threshold 0.5, and to its predict.py with score = -0.1.
+    Equal to the vendor's decoder.py with conf = score = 0.1, nms = 0.5, and to its predict.py with score = -0.1.
     """
-    least = options.score if score is None else score
-    found = candidates(grid, options, options.conf if conf is None else conf, least)
+    expected = (options.channels, *options.grid)
+    if grid.shape != expected:
+        raise DetrtError(f"the head expects an output of {expected}, the model gives {grid.shape}", PLACE)
+    found = candidates(grid, options)
     return select(
         found.boxes,
         found.scores,
         found.labels,
-        nms=options.nms if threshold is None else threshold,
+        nms=options.nms,
         agnostic=options.agnostic,
-        max_detections=options.max_detections if most is None else most,
-        score=least,
+        soft=options.soft,
+        max_detections=options.max_detections,
+        score=options.score,
     )
 
 
 def decoder(given: Mapping[str, Any]) -> Callable[[Floats], Detections]:
     """`decode_map` with the options of a lock or an artifact. Raises DetrtError for options no head can have."""
     options = read_head_options(given)
-    expected = (options.channels, *options.grid)
-
-    def decode(grid: Floats) -> Detections:
-        if grid.shape != expected:
-            raise DetrtError(
-                f"the head expects an output of {expected}, the model gives {grid.shape}", "model.heads.gnetdet"
-            )
-        return decode_map(grid, options)
-
-    return decode
+    return lambda grid: decode_map(grid, options)

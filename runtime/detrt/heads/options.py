@@ -53,6 +53,8 @@ def read_options(kind: type[Kind], given: Mapping[str, Any], place: str) -> Kind
     values = {key: _tupled(value) for key, value in given.items()}
     for key, value in values.items():
         usual = known[key].default
+        if value is None and "None" in str(known[key].type):
+            continue
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if type(usual) is float and not (number and math.isfinite(value)):
             raise DetrtError(f"`{key}` is {value!r}, not a number", f"{place}.{key}")
