@@ -73,7 +73,8 @@ class SigmaDelta(nn.Module):
         self.activation = {None: nn.Identity, "relu": nn.ReLU}[activation]()
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.activation(self.norm(x))
+        value: Tensor = self.activation(self.norm(x))
+        return value
 
 
 class Cuba(nn.Module):

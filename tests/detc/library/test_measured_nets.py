@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,24 @@ def test_counts_are_those_of_the_facts(shared: Path) -> None:
     with (shared / "facts" / "counts.csv").open(newline="") as file:
         facts = {row["model"]: (int(row["params"]), int(row["macs"])) for row in csv.DictReader(file)}
     assert {name: facts[table] for name, (table, _, _) in NETS.items()} == {n: net[1:] for n, net in NETS.items()}
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_outputs(name: str, shared: Path) -> None:
+    """The reference gives all cells in a row, with the channels of each behind one another; ours are the maps before that."""
+    with (shared / "facts" / "counts.csv").open(newline="") as file:
+        facts = next(row["outputs"] for row in csv.DictReader(file) if row["model"] == NETS[name][0])
+    shapes = json.loads(facts)
+    graph = compiled(name).program.models[name].graph
+    ours = [[graph[node].type for node in nodes] for nodes in graph.outputs.values()]
+    elements = sum(type.elements for types in ours for type in types)
+    if name in KERAS:
+        assert [[type.height, type.width, type.channels] for type in ours[0]] == [shape[1:] for shape in shapes]
+        return
+    _, rows, columns = shapes[:3]
+    channels = sum(types[0].channels for types in ours)
+    assert elements == rows * columns
+    assert channels == columns * (rows // sum(type.height * type.width for type in ours[0]))
 
 
 def test_heads_of_yolo_kp_stand_side_by_side() -> None:
