@@ -36,6 +36,19 @@ class NanodetHead(Head):
         self.options: HeadOptions = read_head_options(head.get("options") or {})
         self._loss = read_loss_options(loss)
 
+    def matches(self, boxes: NDArray[np.float32], labels: NDArray[np.int64]) -> NDArray[np.int64]:
+        """How many boxes of each class hold the corner of a cell, at the size of the net's input: int64 [classes]; no cell
+        can predict the rest.
+        """
+        height, width = self.options.image
+        grids = [(-(-height // stride), -(-width // stride)) for stride in self.options.strides]
+        corner = cells_of(grids, self.options.strides, self.options.image).corner / np.array(
+            [width, height], np.float32
+        )
+        boxes = np.asarray(boxes, np.float32).reshape(-1, 1, 4)
+        held = ((boxes[..., :2] < corner) & (corner < boxes[..., 2:])).all(axis=2).any(axis=1)
+        return np.bincount(np.asarray(labels, np.int64)[held], minlength=self.options.classes)
+
     def loss(
         self, outputs: Any, targets: Tensor, reduce: Reduce | None = None, update: bool = True
     ) -> dict[str, Tensor]:

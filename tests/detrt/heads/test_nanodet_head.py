@@ -303,3 +303,9 @@ def test_maps_of_another_shape_are_named() -> None:
         head(classes=4).decode(maps_of(outputs))
     with pytest.raises(DetrtError, match="strides"):
         head().decode({"maps": maps_of(outputs)["maps"][:2]})
+
+
+def test_a_box_without_a_cell_has_no_match() -> None:
+    boxes = np.array([[9, 9, 15, 15], [7, 7, 9, 9], [0, 0, 72, 72]], np.float32) / 72
+    assert head().matches(boxes, np.array([0, 1, 1])).tolist() == [0, 2, 0]
+    assert head().matches(boxes[:0], np.zeros(0, np.int64)).tolist() == [0, 0, 0]

@@ -197,7 +197,7 @@ def test_shares_of_processes_add_up_to_the_global_loss() -> None:
         sum(head().loss(outputs_of(loc[s], conf[s]), targets[s], lambda count: positives.to(count.dtype)).values())
         for s in (slice(0, 1), slice(1, 4))
     ]
-    assert float(sum(parts)) == pytest.approx(float(whole), rel=1e-6)
+    assert float(sum(parts).detach()) == pytest.approx(float(whole.detach()), rel=1e-6)
 
 
 def test_pictures_without_objects_are_finite_and_dense_ones_too() -> None:
@@ -214,11 +214,11 @@ def test_the_options_of_a_stage_count() -> None:
     loc, conf, targets = random_case(7)
     plain = head().loss(outputs_of(loc, conf), targets)
     more = head({"cls": 2.0, "loc": 0.5}).loss(outputs_of(loc, conf), targets)
-    assert float(more["cls"]) == pytest.approx(2 * float(plain["cls"]))
-    assert float(more["loc"]) == pytest.approx(float(plain["loc"]) / 2)
-    assert float(head({"neg_ratio": 0.0}).loss(outputs_of(loc, conf), targets)["cls"]) != float(plain["cls"])
+    assert more["cls"].item() == pytest.approx(2 * plain["cls"].item())
+    assert more["loc"].item() == pytest.approx(plain["loc"].item() / 2)
+    assert float(head({"neg_ratio": 0.0}).loss(outputs_of(loc, conf), targets)["cls"]) != plain["cls"].item()
     strict = head({"iou": 0.9}).loss(outputs_of(loc, conf), targets)
-    assert float(strict["loc"]) != float(plain["loc"])
+    assert strict["loc"].item() != plain["loc"].item()
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 5))
