@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("check", "scaling", "export", "training", "evaluation")
+NAMES = ("check", "scaling", "export", "training", "evaluation", "nms")
 
 
 def measured(name: str) -> dict[str, Any]:

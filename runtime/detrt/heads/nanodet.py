@@ -46,7 +46,8 @@ class NanodetHead(Head):
             [width, height], np.float32
         )
         boxes = np.asarray(boxes, np.float32).reshape(-1, 1, 4)
-        held = ((boxes[..., :2] < corner) & (corner < boxes[..., 2:])).all(axis=2).any(axis=1)
+        inside = np.all((boxes[..., :2] < corner) & (corner < boxes[..., 2:]), axis=2)
+        held = np.any(inside, axis=1)
         return np.bincount(np.asarray(labels, np.int64)[held], minlength=self.options.classes)
 
     def loss(
