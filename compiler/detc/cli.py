@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "targets": "the hardware that detc knows, or the facts of one target",
     "library": "the specs that come with detc: cost, head, targets they fit",
     "fmt": "format specs",
+    "prune": "a narrower net: its spec, and its weights cut down to it",
     "new": "a new spec from one of the library",
 }
 """Command name -> what `detc --help` says of it. Each is a file of `detc.commands`, imported only when it is called."""

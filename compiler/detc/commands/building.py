@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from detc.compilation import Compilation
+from detc.semantics.program import Program
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ def project_of(compilation: Compilation, folder: Path | None) -> Project:
 
     program, model, graph = compilation.program, compilation.model, compilation.graph
     assert model is not None and graph is not None
-    lock = lock_of(program, model, graph, program.target, compilation.plan)
+    lock = lock_of(program, model, graph, program.target, compilation.plan, plain_specs=_plain_specs(program))
     files = project_files(program, model, lock)
     files |= {
         "report.txt": report_text(compilation, Terminal()),
@@ -50,3 +52,17 @@ def project_of(compilation: Compilation, folder: Path | None) -> Project:
     }
     target = program.target.name if program.target else None
     return Project(folder or default_folder(program.name, target), files, facts_of(lock))
+
+
+def _plain_specs(program: Program) -> dict[str, str]:
+    """The pruned models as specs of their own, for the stages that cut them."""
+    pruned = [model for model in program.models.values() if model.derivation is not None]
+    if not pruned:
+        return {}
+    from detc.codegen.det import Unwritable, plain_spec, pruned_from
+
+    texts = {}
+    for model in pruned:
+        with suppress(Unwritable):  # it can be trained all the same
+            texts[model.name] = plain_spec(model, pruned_from(model, program.name))
+    return texts

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from detc.diagnostics import Related, Rule
+from detc.ir.graph import Graph
 from detc.semantics.program import Derivation, Model
 from detc.semantics.pruning import Refusal, prune
 from detc.semantics.reading import Reader, did_you_mean
@@ -140,21 +141,30 @@ def _place(refusal: Refusal) -> tuple[str, tuple[Related, ...]]:
 
 
 def _kept(parts: list[str], origin: Model, place: tree.Expr, at: Reader) -> Iterator[tuple[str, ...]]:
-    """The nodes that each part stands for: an output, a layer, or the result of a let."""
-    graph: Any = origin.graph
+    """The nodes that each part stands for, with a finding for each that is none."""
     nodes = place.items if isinstance(place, tree.List) else (place,) * len(parts)
     for part, node in zip(parts, nodes, strict=True):
-        scope = graph.scopes.get(part)
-        if part in graph.outputs:
-            yield graph.outputs[part]
-        elif part in graph:
-            yield (part,)
-        elif scope is not None and any(name for _, name in scope.outputs):
-            yield tuple(name for _, name in scope.outputs)
+        found = nodes_of(origin.graph, part)
+        if found:
+            yield found
         else:
-            inner = [made.name for made in graph if made.name.startswith(part + ".")]
-            if inner:
-                yield (inner[-1],)
-                continue
-            known = sorted({*graph.outputs, *(made.name.split(".")[0] for made in graph)})
-            at.report(NO_PART(node.span, model=origin.name, actual=part, remedy=did_you_mean(part, known)))
+            remedy = did_you_mean(part, parts_of(origin.graph))
+            at.report(NO_PART(node.span, model=origin.name, actual=part, remedy=remedy))
+
+
+def nodes_of(graph: Graph, part: str) -> tuple[str, ...]:
+    """The nodes that a part of a model stands for: an output, a layer, or the result of a let; empty if there is none."""
+    if part in graph.outputs:
+        return graph.outputs[part]
+    if part in graph:
+        return (part,)
+    scope = graph.scopes.get(part)
+    leaving = tuple(name for _, name in scope.outputs if name) if scope is not None else ()
+    if leaving:
+        return leaving
+    return tuple(made.name for made in graph if made.name.startswith(part + "."))[-1:]
+
+
+def parts_of(graph: Graph) -> list[str]:
+    """The outputs and lets that `keep` may name."""
+    return sorted({*graph.outputs, *(made.name.split(".")[0] for made in graph)})

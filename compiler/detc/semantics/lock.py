@@ -14,7 +14,7 @@ from detc.ir.graph import Graph, Node
 from detc.ir.text import op_from, plain
 from detc.ir.types import TensorType
 from detc.semantics.gates import gate_json
-from detc.semantics.program import Head, Model, Program, Section, Target
+from detc.semantics.program import Derivation, Head, Model, Program, Section, Target
 from detc.semantics.values import Range
 
 SCHEMA = 1
@@ -124,9 +124,11 @@ def _model(program: Program, model: Model, graph: Graph, target: Target | None, 
 
 def _derived(model: Model, specs: Mapping[str, str]) -> dict[str, Any]:
     """How a pruned model came about; nothing for a model of its own."""
-    made = model.derivation
-    if made is None:
-        return {}
+    return {"derived": derived_json(model.derivation, specs.get(model.name))} if model.derivation else {}
+
+
+def derived_json(made: Derivation, spec: str | None) -> dict[str, Any]:
+    """The plan of a pruned model as plain JSON; `spec` is its text as a spec of its own."""
     groups = [
         {"layers": list(group.layers), "before": group.before, "after": group.after, "kept": group.kept}
         for group in made.groups
@@ -137,7 +139,7 @@ def _derived(model: Model, specs: Mapping[str, str]) -> dict[str, Any]:
     ]
     share = float(made.share)
     plan = {"from": made.origin, "share": share, "multiple": made.multiple, "groups": groups, "axes": axes}
-    return {"derived": {**plan, "spec": specs.get(model.name)}}
+    return {**plan, "spec": spec}
 
 
 def _node(node: Node) -> dict[str, Any]:

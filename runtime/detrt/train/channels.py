@@ -83,7 +83,7 @@ class _Units:
                 continue
             powers = _powers(self._multiplying(axis.tensor), axis, criterion)
             places = torch.tensor(list(_expanded(axis.before)), dtype=torch.long).reshape(-1, 2)
-            for number in places[:, 0].unique().tolist():
+            for number in sorted({run[0] for run in axis.before}):
                 mine = places[:, 0] == number
                 sums = torch.zeros(len(scores[number]), dtype=torch.float64).index_add_(
                     0, places[mine, 1], powers[mine]
@@ -170,4 +170,5 @@ def _shorten(
 
 def _lengths(tensor: Tensor) -> Tensor:
     """The norm of every filter, [out, 1, 1, 1]."""
-    return tensor.flatten(1).norm(dim=1).reshape(-1, *([1] * (tensor.dim() - 1)))
+    lengths: Tensor = torch.linalg.vector_norm(tensor.flatten(1), dim=1)
+    return lengths.reshape(-1, *([1] * (tensor.dim() - 1)))

@@ -188,3 +188,37 @@ def test_values_of_keys_may_be_computed(tmp_path: Path) -> None:
     )
     options = program_of(tmp_path, text).stages[0].options
     assert (options["batch"], options["epochs"], options["ema"]) == (8, 40, 0.9)
+
+
+PRUNED = "model small = prune(tiny, channels = 1 / 2)\n"
+
+
+@pytest.mark.parametrize(
+    ("block", "stage", "place", "remedy"),
+    [
+        ("small", "stage cut { start = steps.dense.best  prune channels = l2 }", "", ""),
+        ("tiny", "stage cut { start = steps.dense.best  prune channels = l2 }", "l2", "prune(tiny, channels = 1 / 2)"),
+        ("small", "stage cut { prune channels = l2 }", "l2", "start = STAGE.best"),
+        ("small", "stage cut { start = steps.dense.best  prune channels = l2  epochs = 3 }", "3", "leave it out"),
+        (
+            "small",
+            "stage cut { start = more.best  prune channels = l1 } stage more { epochs = 1 }",
+            "more.best",
+            "`tiny`",
+        ),
+    ],
+)
+def test_a_stage_that_prunes_cuts_down_the_model_of_its_start(
+    tmp_path: Path, block: str, stage: str, place: str, remedy: str
+) -> None:
+    text = f"{MODEL}{DATA}{PRUNED}train steps on tiny {{ stage dense {{ epochs = 1 }} }}\n"
+    text += f"train cutting on {block} {{ {stage} }}\n"
+    program = program_of(tmp_path, text)
+    if not place:
+        assert not codes(program)
+        options = program.stages[-1].options
+        assert options["kind"] == "prune" and options["prune"] == {"channels": "l2"} and options["epochs"] == 1
+        return
+    assert codes(program) == ["TRN140"]
+    finding = errors(program)[0]
+    assert under(program, finding) == place and remedy in finding.help

@@ -8,6 +8,7 @@ from typing import Any
 from detc.codegen.det.template import Block, Call, Text, render
 from detc.codegen.det.words import Unwritable, det_name, literal
 from detc.codegen.det.writer import Fragment, Refs, Writer, check_label, is_numbered, listed
+from detc.codegen.names import inert
 from detc.codegen.tree import Place, places
 from detc.ir.graph import Graph, Node
 from detc.ir.ops import OPS
@@ -47,6 +48,17 @@ def plain_spec(model: Model, about: Iterable[str] = ()) -> str:
     if any(finding.level == "error" for finding in findings):
         raise Unwritable(f"the text does not read: {findings[0].message}")
     return text
+
+
+def pruned_from(model: Model, spec: str) -> list[str]:
+    """What the first comment of a pruned model's own spec says."""
+    made = model.derivation
+    if made is None:
+        return []
+    return [
+        f"{model.name}: {made.origin} of {inert(spec)} with {made.share} of its channels, written out by detc.",
+        "Its layers have the names that they had, so checkpoints of either spec fit the other.",
+    ]
 
 
 # ---- before the model -----------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@ its name again: what is named by word and ordinal is written as one expression, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from detc.codegen.det.template import Args, Block, Call, Piece, Text, Value, flat, skeleton
@@ -15,6 +15,8 @@ from detc.semantics.naming import ordinal
 from detc.semantics.values import TENSOR_ATTRIBUTES
 
 TENSORS = ("x", "y", "z", "u", "v", "w")
+Names = Callable[[str], "Fragment"]
+"""How tensors are written where an expression stands, by name."""
 OPERATORS = {"add": (" + ", 1), "mul": (" * ", 2)}
 
 
@@ -81,7 +83,7 @@ class Writer:
 
     # ---- expressions ------------------------------------------------------------------------------------------------
 
-    def value(self, place: Place, refs: Refs) -> Fragment:
+    def value(self, place: Place, refs: Names) -> Fragment:
         """What stands behind `let NAME =` for a place, where `refs` names the tensors around it."""
         if place.node:
             return self.layer(place.node, [refs(name) for name in place.node.inputs], "")
@@ -136,8 +138,10 @@ class Writer:
             return Fragment((*operands[0].inside(0), " |> ", block.name, Call(block, values, False)), 0)
         return Fragment((f"{block.name}(", *listed(operands), Call(block, values, True)))
 
-    def numbered(self, place: Place, refs: Refs) -> Fragment:
+    def numbered(self, place: Place, refs: Names) -> Fragment:
         """Places 0, 1, ..: rounds one after another, or a list."""
+        if list(place.inner) != [str(number) for number in range(len(place.inner))]:
+            raise Unwritable(f"`{place.path}` has gaps in its numbers")
         rounds = self.rounds(place)
         if rounds is not None:
             return Fragment((*refs(self.inputs(place)[0]).inside(0), " |> ", *rounds), 0)
@@ -147,6 +151,8 @@ class Writer:
     def rounds(self, place: Place) -> Text | None:
         """`f * n` or `chain(f, g, ..)`; None where the places do not read each other one after another."""
         items = list(place.inner.values())
+        if list(place.inner) != [str(number) for number in range(len(items))]:
+            return None
         reads = [self.inputs(item) for item in items]
         if len(items) < 2 or any(len(read) != 1 for read in reads) or len(self.exports(place)) > 1:
             return None
@@ -184,7 +190,7 @@ class Writer:
             before = self.exports(child)
         return True
 
-    def expression(self, place: Place, refs: Refs) -> Fragment | None:
+    def expression(self, place: Place, refs: Names) -> Fragment | None:
         """All of a place as one expression that names its layers by word and ordinal as they are named; else None."""
         children = list(place.inner.values())
         if self.exports(place) not in ((), self.exports(children[-1])):

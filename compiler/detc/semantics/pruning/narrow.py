@@ -52,22 +52,24 @@ def prune(graph: Graph, share: Fraction, keep: Iterable[str] = (), multiple: int
     for output, names in graph.outputs.items():
         kept.update((name, f"output `{output}`") for name in names)
     held: dict[str, Refusal] = {}
+    refusal = Refusal(None, "cannot be narrowed")
     try:
         for _ in range(ATTEMPTS):
             result = _attempt(graph, share, multiple, kept)
             if isinstance(result, Pruned):
                 return replace(result, held=(*held.values(), *result.held))
-            fresh = [refusal for refusal in result if refusal.node and refusal.node.name not in held]
+            fresh = [found for found in result if found.node and found.node.name not in held]
+            refusal = result[0]
             if not fresh:
-                return result[0]
-            for refusal in fresh:
-                assert refusal.node is not None
-                held[refusal.node.name] = refusal
-                for name in (refusal.node.name, *refusal.node.inputs):
-                    kept.setdefault(name, f"`{refusal.node.name}` {refusal.problem}")
+                break
+            for found in fresh:
+                assert found.node is not None
+                held[found.node.name] = found
+                for name in (found.node.name, *found.node.inputs):
+                    kept.setdefault(name, f"`{found.node.name}` {found.problem}")
     except TooLarge:
         return Refusal(None, "has too many channels to follow each of them")
-    return result[0]
+    return refusal
 
 
 def _attempt(graph: Graph, share: Fraction, multiple: int, kept: Mapping[str, str]) -> Pruned | list[Refusal]:
