@@ -53,3 +53,10 @@ def test_any_backbone_under_any_neck(backbone: str, tmp_path: Path) -> None:
         spec.write_text(f"{HEAD}{BACKBONES[backbone]}{neck}{level}}}\n")
         model = compiled(spec)
         assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+
+
+def test_the_example_counts_as_its_page_says() -> None:
+    folder = Path(__file__).parents[3] / "examples" / "swapped-backbone"
+    model = compiled(folder / "shuffle_yolox.det")
+    assert f"{model.graph.params():,} parameters" in (folder / "README.md").read_text(encoding="utf-8")
+    assert torch_counts(model) == (model.graph.params(), model.graph.macs())
