@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from detc.diagnostics import Related
 from detc.semantics.program import Model, Program, Setting
 from detc.semantics.reading import Reader, did_you_mean
+from detc.semantics.schema.data import UNLABELLED
 from detc.semantics.schema.rules import TRAIN
 from detc.semantics.stage_draft import Draft
 from detc.semantics.stage_rules import (
@@ -79,7 +80,7 @@ def check_data(draft: Draft, at: Reader, program: Program) -> None:
             at.report(NO_DATA(draft.place("data"), name=draft.name, actual=name, remedy=remedy))
         draft.good = False
         return
-    if data.format == "images" and not draft.calibrates:
+    if data.format in UNLABELLED and not draft.calibrates:
         at.report(NO_LABELS(draft.place("data"), name=draft.name, actual=name))
         draft.good = False
     classes = _head_classes(draft.model)

@@ -64,7 +64,7 @@ def find_anchors(sizes: Sizes, count: int, seed: int = 0) -> Anchors:
         raise DetrtError(
             f"{count} anchors cannot be made of {different} different boxes", "", f"1 to {min(MOST, different)}"
         )
-    used = sizes if len(sizes) <= MOST_BOXES else rng.choice(sizes, MOST_BOXES, replace=False)
+    used = sizes if len(sizes) <= MOST_BOXES else sizes[rng.choice(len(sizes), MOST_BOXES, replace=False)]
     best = max((_cluster(used, count, rng) for _ in range(RESTARTS)), key=lambda found: judged(used, found).mean_iou)
     return judged(sizes, best)
 

@@ -55,7 +55,8 @@ def _balanced(order: list[Picture], count: int, classes: int) -> list[Picture]:
     for picture in reversed(order):
         for label in np.unique(picture.annotation.labels).tolist():
             waiting[label].append(picture)
-    held, taken, chosen = np.zeros(classes, np.int64), set(), []
+    held, taken = np.zeros(classes, np.int64), set[str]()
+    chosen: list[Picture] = []
     while len(chosen) < count:
         for queue in waiting:
             while queue and queue[-1].id in taken:

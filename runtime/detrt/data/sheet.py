@@ -83,4 +83,4 @@ def _bytes(tensor: torch.Tensor, encoding: Encoding) -> Image:
     if encoding.kind == "affine":
         mean, std = np.asarray(encoding.mean, np.float32), np.asarray(encoding.std, np.float32)
         floats = (floats * std + mean - encoding.offset) * encoding.scale
-    return np.clip(np.rint(floats), 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(np.rint(floats), 0, 255), np.uint8)

@@ -6,7 +6,9 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from detrt.data.disk_cache import SIZE
 from detrt.lock import Lock, parse_lock
 from detrt.train.overrides import apply_sets
 from detrt.train.trackers import TRACKERS
@@ -29,19 +31,22 @@ class Options:
     stages: tuple[str, ...] = ()
     print_every: int | None = None
     data_root: Path | None = None
+    cache: str | None = None
     past_gate: bool = False
     init_from: Path | None = None
     trackers: tuple[str, ...] = ("csv", "tensorboard")
     quiet: bool = False
 
     def applied(self, lock: Lock) -> Lock:
-        """The lock with `--set` and `--seed` written into it. Raises DetrtError."""
+        """The lock with `--set`, `--seed` and `--cache` written into it. Raises DetrtError."""
         lock = apply_sets(lock, self.sets)
-        if self.seed == KEEP:
+        if self.seed == KEEP and self.cache is None:
             return lock
         raw = lock.raw_copy()
-        for stage in raw["stages"]:
+        for stage in raw["stages"] if self.seed != KEEP else ():
             stage["seed"] = self.seed
+        for data in raw["data"].values() if self.cache is not None else ():
+            data.setdefault("options", {})["cache"] = _cache(self.cache)
         return parse_lock(raw)
 
 
@@ -85,6 +90,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="the folder that relative data roots start from, or the data set itself",
     )
+    add(
+        "--cache",
+        metavar="DIR",
+        help="where decoded pictures are kept: a folder, `ram` or `none` (default: as in the spec)",
+    )
     add("--past-gate", action="store_true", help="go on after a stage whose gate failed")
     add("--init-from", type=Path, metavar="FILE", help="weights the first stage begins with (safetensors)")
     add(
@@ -118,11 +128,19 @@ def options_from(found: argparse.Namespace) -> Options:
         stages=tuple(name for entry in found.stages for name in entry.split(",") if name),
         print_every=found.print_every,
         data_root=found.data_root,
+        cache=found.cache,
         past_gate=found.past_gate,
         init_from=found.init_from,
         trackers=found.trackers,
         quiet=found.quiet,
     )
+
+
+def _cache(word: str) -> dict[str, Any] | None:
+    """The option `cache` of a data block of the lock."""
+    if word == "none":
+        return None
+    return {"name": "ram", "size": None} if word == "ram" else {"name": "disk", "folder": word, "size": SIZE}
 
 
 def _count(text: str) -> int:

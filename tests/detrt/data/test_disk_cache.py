@@ -64,3 +64,22 @@ def test_no_cache_keeps_nothing(tmp_path: Path) -> None:
     assert cache[0] is not cache[0]
     kept = picture_cache(dataset, {"name": "ram", "size": None})
     assert kept[0] is kept[0]
+
+
+def test_a_run_may_keep_pictures_elsewhere(tmp_path: Path) -> None:
+    from detrt.lock import parse_lock
+    from detrt.train.options import parse_options
+
+    lock = {
+        "schema": 1, "spec": {"name": "x"}, "data": {"d": {"format": "voc"}},
+        "model": {"name": "m", "class": "M", "nodes": [], "outputs": {}, "input": {
+            "name": "f", "shape": [3, 8, 8], "encoding": {"kind": "u5"}}},
+    }  # fmt: skip
+    for words, cache in (
+        ([], None),
+        (["--cache", "none"], None),
+        (["--cache", "here"], "disk"),
+        (["--cache", "ram"], "ram"),
+    ):
+        found = parse_options(words).applied(parse_lock(lock)).raw["data"]["d"].get("options", {}).get("cache")
+        assert (found and found["name"]) == cache

@@ -12,6 +12,8 @@ from typing import Any
 
 import format_makers as make
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from detrt.data import open_dataset
 from detrt.data.check import LabelReport, check_labels
@@ -182,3 +184,56 @@ def test_names_of_a_json_file_can_be_printed(tmp_path: Path) -> None:
     path.write_text(path.read_text().replace('"cat"', '"c\\ud800t"'))
     report = checked(data, tmp_path)
     assert "c\\ud800t 2" in "\n".join(report.lines())
+
+
+MUTATED = {
+    make.voc: "Annotations/b.xml",
+    make.coco: "annotations/instances_train2017.json",
+    make.yolo: "labels/train/b.txt",
+    make.gnetdet: "train.txt",
+    make.bdd100k: "labels/det_20/det_train.json",
+}
+
+
+@pytest.fixture(scope="module")
+def whole_sets(tmp_path_factory: pytest.TempPathFactory) -> dict[Any, tuple[Path, dict[str, Any], bytes]]:
+    made = {}
+    for maker, path in MUTATED.items():
+        root = tmp_path_factory.mktemp(maker.__name__)
+        data = maker(root)
+        made[maker] = (root / path, data, (root / path).read_bytes())
+    return made
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.sampled_from(list(MUTATED)), st.randoms(use_true_random=False), st.integers(1, 6))
+def test_mutated_label_files_never_break_a_reader(whole_sets: Any, maker: Any, rng: Any, times: int) -> None:
+    path, data, content = whole_sets[maker]
+    changed = bytearray(content)
+    spice = [
+        b"-1",
+        b"1e999",
+        b"null",
+        b"[",
+        b"}",
+        b"\xff",
+        b"\0",
+        b"<a>",
+        b"NaN",
+        b"99999999999",
+        b'"',
+        b"\n",
+        b" ",
+        b"{}",
+    ]
+    for _ in range(times):
+        at = rng.randrange(len(changed) + 1)
+        changed[at : at + rng.randrange(4)] = rng.choice(spice)
+    path.write_bytes(bytes(changed))
+    try:
+        report = check_labels(open_dataset(data, "train", path.parent), workers=1)[1]
+        "\n".join(report.lines()).encode("utf-8")
+    except DetrtError as error:
+        str(error).encode("utf-8")
+    finally:
+        path.write_bytes(content)

@@ -7,8 +7,9 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from detc.commands.data.source import SPLITS, add_source, find_source
+from detc.commands.data.source import add_source, find_source
 from detc.commands.outcome import OK, refuse
+from detc.semantics.schema.data import SPLITS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -233,3 +233,5 @@ FORMATS: dict[str, Schema] = {
 """Formats by the word after `data.`"""
 NUMBERED = ("yolo", "gnetdet")
 """Formats whose label files have numbers for classes."""
+UNLABELLED = ("images", "video")
+"""Formats of pictures that nothing says anything about."""

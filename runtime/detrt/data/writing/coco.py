@@ -14,7 +14,8 @@ def write_coco(root: Path, splits: Mapping[str, list[Entry]], classes: tuple[str
     """annotations/instances_SPLIT.json. Difficult boxes are marked `ignore`, as the reader takes it. Raises OSError."""
     categories = [{"id": n, "name": name} for n, name in enumerate(classes, 1)]
     for split, entries in splits.items():
-        images, rows = [], []
+        images: list[dict[str, Any]] = []
+        rows: list[dict[str, Any]] = []
         for id, entry in enumerate(entries, 1):
             picture = entry.picture
             images.append({"id": id, "file_name": entry.file, "width": picture.width, "height": picture.height})
