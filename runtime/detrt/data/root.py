@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -32,11 +34,18 @@ def beneath(root: Path, name: str) -> Path | None:
     """
     if not name or "\0" in name or len(name) > 4096:
         return None
+    base = _real(str(root))
     try:
-        path = (root / name).resolve()
-    except (OSError, RuntimeError, ValueError):  # ValueError: a lone surrogate, which JSON may hold
+        path = os.path.realpath(os.path.join(base, name))
+    except (OSError, ValueError):  # ValueError: a lone surrogate, which JSON may hold
         return None
-    return path if path.is_relative_to(root.resolve()) else None
+    inside = path == base or path.startswith(base.rstrip(os.sep) + os.sep)
+    return Path(path) if inside else None
+
+
+@lru_cache(maxsize=64)
+def _real(root: str) -> str:
+    return os.path.realpath(root)
 
 
 def require_beneath(root: Path, name: str, what: str) -> Path:

@@ -152,9 +152,11 @@ class _Reader:
         stated = (tree.findtext("filename") or "").strip()
         if stated.lower().endswith(SUFFIXES):
             names.append(stated)
-        paths = [beneath(self.root, folder.image(name)) for name in names]
-        inside = [path for path in paths if path is not None]
-        return next((path for path in inside if path.is_file()), inside[0] if inside else None)
+        inside = (path for name in names if (path := beneath(self.root, folder.image(name))) is not None)
+        first = next(inside, None)
+        if first is None or first.is_file():
+            return first
+        return next((path for path in inside if path.is_file()), first)
 
     def _annotation(self, id: str, tree: Element) -> Annotation:
         boxes, labels, difficult = [], [], []
