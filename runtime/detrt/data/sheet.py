@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 
@@ -52,7 +53,7 @@ def write_sheet(
             boxes += len(batch.boxes[index])
         if len(shown) >= images:
             break
-    write_png(out, contact_sheet(shown))
+    write_png(out, contact_sheet([_of_size(image, shown[0]) for image in shown]))
     return Sheet(chosen.id, len(shown), boxes)
 
 
@@ -67,6 +68,12 @@ def _stage(lock: Lock, data: str, name: str | None) -> Stage:
             f"known: {known}" if known else "",
         )
     return found[0]
+
+
+def _of_size(image: Image, other: Image) -> Image:
+    """As large as `other`: a stage may change its input's size from batch to batch."""
+    height, width = other.shape[:2]
+    return image if image.shape == other.shape else np.asarray(cv2.resize(image, (width, height)), np.uint8)
 
 
 def _drawn(batch: Batch, index: int, encoding: Encoding, classes: object) -> Image:

@@ -148,6 +148,21 @@ def test_anchors_are_printed_in_the_heads_unit(folder: Path, capsys: pytest.Capt
     assert "anchors = [(1.2, 2), (3, 2)]" in out and "mean best IoU 1.000" in out and "anchors in cells" in out
     (folder / "shares.det").write_text(spec.replace("classes = 2 }", "classes = 2  unit = image }"))
     assert "anchors = [(0.2, 0.5), (0.5, 0.5)]" in run(capsys, "anchors", "shares.det")
+    maps = spec.replace(
+        "  output grid = p3 |> conv(2 * 7)\n  head yolo_v2 on grid { anchors = [(1, 1), (2, 2)]  classes = 2 }",
+        "  output maps = [p3 |> maxpool(2x2) |> conv(7), p3 |> conv(7)]\n"
+        "  head yolo_v3 on maps { anchors = [(5, 5), (9, 9)]  masks = [[1], [0]]  classes = 2 }",
+    )
+    (folder / "pixels.det").write_text(maps)
+    assert "anchors = [(9.6, 16), (24, 16)]" in run(capsys, "anchors", "pixels.det")
+    (folder / "levels.det").write_text(
+        maps.replace("yolo_v3", "yolo_v2").replace(
+            "anchors = [(5, 5), (9, 9)]  masks = [[1], [0]]", "anchors = [[(1, 1)], [(1, 1)]]"
+        )
+    )
+    assert "anchors = [[(1.5, 1)], [(1.2, 2)]]" in run(
+        capsys, "anchors", "levels.det"
+    )  # the coarse map has the large one
     assert "cannot be made of 2 different boxes" in run(capsys, "anchors", "anchored.det", "-n", "3", code=1)
     assert "0 heads with anchors" in run(capsys, "anchors", "mine.det", code=1)
 
