@@ -23,6 +23,9 @@ OPERAND = 40
 LISTED = 90
 """Widest call over a list that stays on the line that uses it."""
 
+RETURNED = 60
+"""Widest calls that are written behind `return`, if they are several."""
+
 
 class Tangled(Exception):
     """The scope at `path` cannot be one call: something between two of its layers waits for what it gives."""
@@ -115,10 +118,22 @@ class _Writer:
                 self.write_list(step)
             else:
                 self.write_call(step)
-        results = tuple(self.values[name] for name in self.body.gives)
-        if self.statements and results == (self.statements[-1].targets[0],) and len(self.statements[-1].targets) == 1:
-            results = (self.statements.pop().doc,)
+        results = self.results()
         return Forward(self.inputs, tuple(self.statements), results, self.lists)
+
+    def results(self) -> tuple[Doc, ...]:
+        """What is returned. Values that the last statements name for that alone are written where they are returned."""
+        results = [self.values[name] for name in self.body.gives]
+        for place in range(len(results) - 1, -1, -1):
+            last = self.statements[-1] if self.statements else None
+            if last is None or last.targets != (results[place],) or self.uses[self.body.gives[place]] > 1:
+                break
+            whole = [*results[:place], last.doc, *results[place + 1 :]]
+            if len(whole) > 1 and sum(map(flat_width, whole)) > RETURNED:
+                break
+            results = whole
+            self.statements.pop()
+        return tuple(results)
 
     def write_call(self, step: Step) -> None:
         operands = [self.values[name] for name in step.reads]

@@ -25,6 +25,18 @@ def space_to_depth(x: Tensor, block: int = 2, order: str = "rows") -> Tensor:
     axes = (0, 3, 5, 1, 2, 4) if order == "rows" else (0, 5, 3, 1, 2, 4)
     return cells.permute(axes).reshape(n, block * block * c, h // block, w // block)
 ''',
+    "PaddedMaxPool2d": '''
+class PaddedMaxPool2d(nn.MaxPool2d):
+    """Max pooling with `end` more rows below the map and columns to its right, which never win."""
+
+    def __init__(self, kernel_size: int, end: tuple[int, int] = (1, 1), **options: int) -> None:
+        super().__init__(kernel_size, **options)
+        self.end = end
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.end
+        return super().forward(F.pad(x, (0, columns, 0, rows), value=float("-inf")))
+''',
     "Holder": '''
 class Holder(nn.Module):
     """Modules by name, also by names that nn.ModuleDict has methods of."""

@@ -39,8 +39,9 @@ def model_source(model: Model, class_name: str) -> str:
     layers = [name for name in LAYERS if re.search(rf"\b{name}\(", text)]
     summary = f"{model.name}: written by detc {__version__} from {_file(model)}, and yours to edit."
     imports = ["", *(["from collections import OrderedDict", ""] if "OrderedDict(" in text else [])]
-    imports += ["import torch"] if re.search(r"\btorch\.", text) else []
-    imports += ["import torch.nn.functional as F"] if re.search(r"\bF\.", text) else []
+    used = "\n".join([*helpers, text])
+    imports += ["import torch"] if re.search(r"\btorch\.", used) else []
+    imports += ["import torch.nn.functional as F"] if re.search(r"\bF\.", used) else []
     imports += [f"from detrt.layers import {', '.join(layers)}"] if layers else []
     imports += ["from torch import Tensor, nn"]
     head = [*docstring([summary, KEPT], 0), *imports, *(f"\n{helper.rstrip()}" for helper in helpers)]

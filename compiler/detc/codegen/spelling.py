@@ -16,6 +16,7 @@ POSITIONAL: dict[str, tuple[str, ...]] = {
     "nn.Linear": ("in_features", "out_features"),
     "nn.BatchNorm2d": ("num_features",),
     "nn.MaxPool2d": ("kernel_size",),
+    "PaddedMaxPool2d": ("kernel_size",),
     "nn.AvgPool2d": ("kernel_size",),
     "nn.ChannelShuffle": ("groups",),
     "nn.LeakyReLU": ("negative_slope",),
@@ -39,6 +40,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Linear": {"bias": True},
     "nn.BatchNorm2d": {"eps": 1e-5, "momentum": 0.1},
     "nn.MaxPool2d": {"stride": KERNEL, "padding": 0, "ceil_mode": False},
+    "PaddedMaxPool2d": {"stride": KERNEL, "padding": 0, "ceil_mode": False, "end": (1, 1)},
     "nn.AvgPool2d": {"stride": KERNEL, "padding": 0},
 }
 """What torch takes for arguments that are left out: `3x3` and `1x1` convolutions share a class though one has padding."""

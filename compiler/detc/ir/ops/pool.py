@@ -15,7 +15,11 @@ MODES = ("nearest", "bilinear")
 
 @dataclass(frozen=True)
 class MaxPool(Op):
-    """Maximum over windows; the stride is the window unless given."""
+    """Maximum over windows; the stride is the window unless given.
+
+    With `pad = same` a window at stride 1 keeps the size: an even one has one row more below the map and one column more to
+    its right than on the other sides (`end`), as in darknet's and Keras' pools. What pads never wins.
+    """
 
     name: ClassVar[str] = "maxpool"
     channelwise: ClassVar[bool] = True
@@ -30,21 +34,24 @@ class MaxPool(Op):
     stride: Pair = (2, 2)
     pad: Pair = (0, 0)
     ceil: bool = False
+    end: Pair = (0, 0)
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
-        k = given["k"]
-        return cls(k, given["s"] or k, resolve_padding(given["pad"], k, (1, 1)), given["ceil"])
+        k, pad = given["k"], given["pad"]
+        end = ((k[0] - 1) % 2, (k[1] - 1) % 2) if pad == "same" else (0, 0)
+        return cls(k, given["s"] or k, resolve_padding(pad, k, (1, 1)), given["ceil"], end)
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
             return problem
         x = inputs[0]
-        if min(*self.k, *self.stride) < 1 or min(self.pad) < 0:
+        if min(*self.k, *self.stride) < 1 or min(*self.pad, *self.end) < 0:
             return Problem("needs a window and a stride of at least 1 and no negative padding")
         if 2 * self.pad[0] > self.k[0] or 2 * self.pad[1] > self.k[1]:
             return Problem(f"pads by {self.pad[0]}x{self.pad[1]}, more than half its {self.k[0]}x{self.k[1]} window")
-        height, width = window_size((x.height, x.width), self.k, self.stride, self.pad, ceil=self.ceil)
+        size = (x.height + self.end[0], x.width + self.end[1])
+        height, width = window_size(size, self.k, self.stride, self.pad, ceil=self.ceil)
         if height < 1 or width < 1:
             return Problem(f"has a {self.k[0]}x{self.k[1]} window that does not fit into {x.height}x{x.width}")
         return TensorType((x.channels, height, width))
@@ -57,7 +64,11 @@ class MaxPool(Op):
             args.append(("padding", square(self.pad)))
         if self.ceil:
             args.append(("ceil_mode", True))
-        return TorchCall("nn.MaxPool2d", tuple(args))
+        if self.end == (0, 0):
+            return TorchCall("nn.MaxPool2d", tuple(args))
+        if self.end != (1, 1):
+            args.append(("end", self.end))
+        return TorchCall("PaddedMaxPool2d", tuple(args))
 
     def row(self) -> dict[str, Any]:
         return {**super().row(), "kernel": list(self.k), "stride": list(self.stride), "padding": list(self.pad)}
