@@ -43,6 +43,7 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
         case "hsigmoid":
             return F.hardsigmoid(x)
         case "maxpool":
+            x = F.pad(x, (0, op.end[1], 0, op.end[0]), value=-torch.inf)
             return F.max_pool2d(x, op.k, op.stride, op.pad, ceil_mode=op.ceil)
         case "samplepool":
             return x[:, :, :: op.k[0], :: op.k[1]]

@@ -22,6 +22,8 @@ LINES = [
     ("gnetdet448", 90),
     ("gnetdet224", 90),
     ("ssdlite_mobilenetv2", 160),
+    ("yolov1", 90),
+    ("yolov3_tiny", 100),
     ("st_yolodv2milli", 260),
     ("yolo_kp_dual_head", 80),
 ]

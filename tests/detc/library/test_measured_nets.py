@@ -14,6 +14,18 @@ from detc.library import library_folder
 from detc.report.subject import Compilation
 
 NETS = {
+    "yolov1": ("yolov1_fc_paper_8fd18add", 271_703_550, 20_285_153_280),
+    "yolov1_tiny": ("yolov1_tiny_darknet_head", 27_095_374, 1_608_015_360),
+    "extraction": ("extraction_imagenet", 23_437_224, 4_259_340_288),
+    "yolov2_tiny": ("yolov2_tiny_coco", 11_232_057, 2_703_221_248),
+    "yolov3_tiny": ("yolov3_tiny_coco", 8_852_366, 2_782_480_896),
+    "st_yolo_lc_v1": ("st_yolo_lc_v1_nc80_256", 381_410, 135_266_304),
+    "ssd_mobilenetv1": ("ssd_mobilenetv1_pt_nc81", 18_594_996, 2_510_702_528),
+    "ssdlite_mobilenetv1": ("ssdlite_mobilenetv1_pt_nc81", 5_328_308, 1_247_599_040),
+    "ssd_mobilenetv2": ("ssd_mobilenetv2_pt_nc81", 19_925_108, 2_315_287_280),
+    "ssdlite_mobilenetv2": ("ssdlite_mobilenetv2_pt_nc81", 4_450_228, 787_595_056),
+    "ssdlite_mobilenetv3small": ("ssdlite_mobilenetv3small_pt_nc81", 1_875_872, 178_193_016),
+    "ssdlite_mobilenetv3large": ("ssdlite_mobilenetv3large_pt_nc81", 3_168_056, 575_404_176),
     "st_yolodv2milli": ("st_yolodv2milli_actrelu_pt_nc80_640", 3_250_968, 9_481_804_800),
     "st_yolodv2tiny": ("st_yolodv2tiny_actrelu_pt_nc80_640", 4_899_752, 11_400_819_200),
     "yolox_nano": ("yolox_nano_nc80", 912_159, 522_553_408),

@@ -17,8 +17,8 @@ MODES = ("nearest", "bilinear")
 class MaxPool(Op):
     """Maximum over windows; the stride is the window unless given.
 
-    With `pad = same` a window at stride 1 keeps the size: an even one has one row more below the map and one column more to
-    its right than on the other sides (`end`), as in darknet's and Keras' pools. What pads never wins.
+    With `pad = same` it gives a value for every stride begun: an even window has one row more below the map and one column more
+    to its right than on the other sides (`end`), as in darknet's and Keras' pools of 2x2. What pads never wins.
     """
 
     name: ClassVar[str] = "maxpool"
@@ -38,9 +38,10 @@ class MaxPool(Op):
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
-        k, pad = given["k"], given["pad"]
-        end = ((k[0] - 1) % 2, (k[1] - 1) % 2) if pad == "same" else (0, 0)
-        return cls(k, given["s"] or k, resolve_padding(pad, k, (1, 1)), given["ceil"], end)
+        k, stride, pad = given["k"], given["s"] or given["k"], resolve_padding(given["pad"], given["k"], (1, 1))
+        if given["pad"] == "same":  # has rounded up already: one more window would lie in the padding
+            return cls(k, stride, pad, False, ((k[0] - 1) % 2, (k[1] - 1) % 2))
+        return cls(k, stride, pad, given["ceil"])
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
