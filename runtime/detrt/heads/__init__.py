@@ -20,6 +20,10 @@ outputs these by name.
 
 KINDS = {
     "gnetdet": ("detrt.heads.gnetdet", "GnetdetHead"),
+    "yolo_v1": ("detrt.heads.yolo_v1", "YoloV1Head"),
+    "yolo_v2": ("detrt.heads.yolo_v2", "YoloV2Head"),
+    "yolo_v3": ("detrt.heads.yolo_v3", "YoloV3Head"),
+    "yolo_sdnn": ("detrt.heads.yolo_sdnn", "YoloSdnnHead"),
     "ssd": ("detrt.heads.ssd", "SsdHead"),
     "yolox": ("detrt.heads.yolox", "YoloxHead"),
     "nanodet": ("detrt.heads.nanodet", "NanodetHead"),
@@ -28,6 +32,10 @@ KINDS = {
 
 DECODERS = {
     "gnetdet": ("detrt.heads.gnetdet_target", "decoder"),
+    "yolo_v1": ("detrt.heads.yolo_v1_target", "decoder"),
+    "yolo_v2": ("detrt.heads.yolo_decode", "decoder_v2"),
+    "yolo_v3": ("detrt.heads.yolo_decode", "decoder_v3"),
+    "yolo_sdnn": ("detrt.heads.yolo_decode", "decoder_sdnn"),
     "ssd": ("detrt.heads.ssd_decode", "decoder"),
     "yolox": ("detrt.heads.yolox_decode", "decoder"),
     "nanodet": ("detrt.heads.nanodet_decode", "decoder"),

@@ -99,6 +99,10 @@ class Head:
     def begin_epoch(self, epoch: int, epochs: int, no_aug: bool) -> None:
         """Told before each epoch, from 0; `no_aug`: one of the last, without augmentation."""
 
+    def track(self, step: int) -> dict[str, float] | None:
+        """Figures to be recorded at this step of the stage, from 0, if there are any."""
+        return None
+
     def state_dict(self) -> dict[str, Tensor]:
         return {}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
@@ -64,10 +64,10 @@ def read_options(kind: type[Kind], given: Mapping[str, Any], place: str) -> Kind
         raise DetrtError(f"the options lack a value: {error}", place) from error
 
 
-def no_weight_below_0(options: Any, place: str) -> None:
-    """Raises DetrtError if a number of a loss is negative."""
+def no_weight_below_0(options: Any, place: str, words: Sequence[str] = ()) -> None:
+    """Raises DetrtError if a number of a loss is negative; `words` are the options that are no numbers."""
     for f in fields(options):
-        if getattr(options, f.name) < 0:
+        if f.name not in words and getattr(options, f.name) < 0:
             raise DetrtError(f"`{f.name}` is {getattr(options, f.name):g}", f"{place}.{f.name}", "0 or more")
 
 

@@ -71,6 +71,8 @@ def _check_masks(head: Placed) -> None:
     for number in sorted({number for mask in masks for number in mask if number >= count}):
         inside = f"0 .. {count - 1}"
         head.findings.append(rules.MASK(span, actual=number, allowed=count, range=inside))
+    # pixels of a cell: they tell the size of the picture when training at several
+    head.options["strides"] = [max(1, round(head.image[0] / type.height)) for type in output.types]
     if head.one_each("masks", output, len(masks)):
         _check_channels(head, output, [len(mask) for mask in masks])
 
