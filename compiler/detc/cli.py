@@ -120,6 +120,7 @@ def _dispatch(arguments: list[str]) -> int:
     if getattr(command, "PASSES_ON", False):
         args.rest = unknown
     elif unknown:
+        parser = getattr(args, "parser", parser)  # that of an action, such as `detc data check`
         parser.error(f"unrecognized arguments: {' '.join(unknown)}{_meant(unknown, parser)}")
     result: int = command.run(args)
     sys.stdout.flush()

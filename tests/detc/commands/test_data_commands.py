@@ -187,6 +187,7 @@ def test_help_tells_the_layout(topic: str, capsys: pytest.CaptureFixture[str]) -
         (["check", "mine.det", "--split", "test"], "has no split `test`"),
         (["check", "none.det"], "CMD101"),
         (["check", "mine.det", "--set", "x"], ""),
+        (["check", "mine.det", "--splt", "val"], "did you mean `--split`?"),
         (["preview", "--format", "voc", "--root", "cells"], "needs a spec"),
         (["subset", "mine.det", "-n", "0", "-o", "x"], "at least 1 picture"),
         (["convert", "mine.det", "-o", "x"], "--to"),

@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         form = argparse.RawDescriptionHelpFormatter
         action = actions.add_parser(name, help=about, description=module.__doc__, formatter_class=form)
         module.add_arguments(action)
+        action.set_defaults(parser=action)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -41,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
         from detrt.data.sheet import write_sheet
         from detrt.lock import parse_lock
 
-        lock = lock_of(compilation.program, compilation.model, compilation.graph, compilation.program.target, None)
+        program, model, graph = compilation.program, compilation.model, compilation.graph
+        lock = lock_of(program, model, graph, program.target, compilation.plan)
         lock["data"][source.name] = source.raw
         found = write_sheet(
             parse_lock(lock, args.spec), source.name, source.base, args.out,

@@ -45,6 +45,7 @@ def add_source(parser: argparse.ArgumentParser, split: bool = True) -> None:
     """SPEC with --data, or --format with --root; and --split."""
     parser.add_argument("spec", metavar="SPEC", nargs="?", help="a .det file, or the name of a library spec")
     parser.add_argument("--data", metavar="NAME", help="which data block of the spec (default: the first)")
+    parser.add_argument("--target", metavar="NAME", help="the hardware of the spec, whose input format a preview shows")
     parser.add_argument(
         "--format", choices=[f for f in FORMATS if f != "synthetic"], help="instead of SPEC: a set on disk"
     )
@@ -92,7 +93,7 @@ def _of_spec(args: argparse.Namespace) -> _Found | int:
     from detc.commands.loading import load
     from detc.commands.training import data_root
 
-    compilation = load(argparse.Namespace(target=None, **vars(args)))
+    compilation = load(args)
     blocks = compilation.program.data
     if not blocks or (args.data is not None and args.data not in blocks):
         errors = [finding for finding in compilation.findings if finding.level == "error"]
