@@ -95,4 +95,4 @@ def _cluster(sizes: Sizes, count: int, rng: np.random.Generator) -> Sizes:
             break
         mine = nearest
         anchors = np.array([sizes[mine == k].mean(axis=0) if (mine == k).any() else anchors[k] for k in range(count)])
-    return anchors
+    return np.asarray(anchors, np.float64)

@@ -45,8 +45,9 @@ class Options:
         raw = lock.raw_copy()
         for stage in raw["stages"] if self.seed != KEEP else ():
             stage["seed"] = self.seed
-        for data in raw["data"].values() if self.cache is not None else ():
-            data.setdefault("options", {})["cache"] = _cache(self.cache)
+        if self.cache is not None:
+            for data in raw["data"].values():
+                data.setdefault("options", {})["cache"] = _cache(self.cache)
         return parse_lock(raw)
 
 
