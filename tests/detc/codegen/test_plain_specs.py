@@ -43,7 +43,12 @@ def same(model: Model, folder: Path) -> str:
     return text
 
 
-@pytest.mark.parametrize("seed", range(40))
+def seeds(few: int, many: int) -> list[object]:
+    """Some always, more where long tests are asked for."""
+    return [pytest.param(seed, marks=[pytest.mark.long] if seed >= few else []) for seed in range(many)]
+
+
+@pytest.mark.parametrize("seed", seeds(12, 80))
 def test_random_nets_read_back(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "net.det"
     share = ("0.3", "0.5", "0.8")[seed % 3]
@@ -52,7 +57,17 @@ def test_random_nets_read_back(tmp_path: Path, seed: int) -> None:
     same(model_of(path, "small"), tmp_path)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in LIBRARY.glob("*.det")))
+FEW = ("nanodet_plus_m", "st_yolodv2milli", "yolo_kp_dual_head")
+"""Library specs that are tried always: lists, repetitions, shuffles, neurons."""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(path.stem, marks=[] if path.stem in FEW else [pytest.mark.long])
+        for path in sorted(LIBRARY.glob("*.det"))
+    ],
+)
 def test_the_library_reads_back(tmp_path: Path, name: str) -> None:
     same(model_of(LIBRARY / f"{name}.det"), tmp_path)
 

@@ -102,9 +102,10 @@ def randomised(net: nn.Module, seed: int = 0) -> nn.Module:
     torch.manual_seed(seed)
     for name, tensor in net.state_dict().items():
         if tensor.is_floating_point() and not name.endswith(("threshold", "decay")):
-            tensor.copy_(
-                torch.rand_like(tensor) + 0.5 if name.endswith(("var", "weight_g")) else torch.randn_like(tensor)
-            )
+            if name.endswith(("var", "weight_g")):
+                tensor.copy_(torch.rand_like(tensor) + 0.5)
+            else:  # of a size that keeps the net's numbers where they are, layer after layer
+                tensor.copy_(torch.randn_like(tensor) / max(1, tensor[0].numel()) ** 0.5)
     return net
 
 
@@ -171,6 +172,44 @@ def test_random_nets(tmp_path: Path, seed: int, share: str) -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("seed", range(100, 200))
+@pytest.mark.parametrize("seed", range(100, 150))
 def test_many_random_nets(tmp_path: Path, seed: int) -> None:
     check(program_of(tmp_path, random_spec(seed), ("0.3", "0.5", "0.8")[seed % 3], f", multiple = {1 + seed % 4}"))
+
+
+def library(folder: Path, name: str, share: str, sets: dict[str, str]) -> tuple[Program, str]:
+    """A library spec with its pruned model beside it."""
+    text = (LIBRARY / f"{name}.det").read_text(encoding="utf-8")
+    model = text.partition("\nmodel ")[2].split()[0]
+    path = folder / f"{name}.det"
+    path.write_text(f"{text}\nmodel small = prune({model}, channels = {share})\n", encoding="utf-8")
+    return elaborate(path, sets), model
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("share", ["0.3", "0.5"])
+@pytest.mark.parametrize(
+    ("name", "sets"),
+    [
+        ("st_yolodv2milli", {"image": "64"}),
+        ("yolo_kp", {}),
+        ("yolo_kp_dual_head", {}),
+        ("nanodet_plus_m", {"image": "64"}),
+        ("gnetdet224", {"image": "64", "bn": "true"}),
+        ("yolox_nano", {"image": "64"}),
+    ],
+)
+def test_the_library_prunes(tmp_path: Path, name: str, sets: dict[str, str], share: str) -> None:
+    program, model = library(tmp_path, name, share, sets)
+    assert not [f for f in program.findings if f.level != "note"], program.findings
+    check(program, model, batch=1)
+
+
+def test_half_of_yolo_kp_is_yolo_kp4(tmp_path: Path) -> None:
+    """The net of the public pruning script, channel for channel: 3.86 times fewer parameters, 3.83 times fewer MACs."""
+    program, model = library(tmp_path, "yolo_kp", "1 / 2", {})
+    whole, small = program.models[model].graph, program.models["small"].graph
+    published = next(iter(elaborate(LIBRARY / "yolo_kp4.det").models.values())).graph
+    assert [(n.op, n.type) for n in small] == [(n.op, n.type) for n in published]
+    assert (small.params(), small.macs()) == (934_500, 275_717_120)
+    assert (whole.params(), whole.macs()) == (3_604_916, 1_055_602_688)

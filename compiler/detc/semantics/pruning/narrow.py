@@ -65,11 +65,25 @@ def prune(graph: Graph, share: Fraction, keep: Iterable[str] = (), multiple: int
             for found in fresh:
                 assert found.node is not None
                 held[found.node.name] = found
-                for name in (found.node.name, *found.node.inputs):
+                for name in _reach(graph, found.node):
                     kept.setdefault(name, f"`{found.node.name}` {found.problem}")
     except TooLarge:
         return Refusal(None, "has too many channels to follow each of them")
     return refusal
+
+
+def _reach(graph: Graph, node: Node) -> list[str]:
+    """A node, what it reads and, where that was shuffled, all that it was shuffled from: the widths of part of a shuffle follow
+    from those of all of it."""
+    rows = trace(graph, depthwise(graph), {}).rows
+    found = [node.name]
+    waiting = list(node.inputs)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.append(name)
+            waiting += graph[name].inputs if rows[name].mixed else ()
+    return found
 
 
 def _attempt(graph: Graph, share: Fraction, multiple: int, kept: Mapping[str, str]) -> Pruned | list[Refusal]:
