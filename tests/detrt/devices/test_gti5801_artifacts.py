@@ -101,7 +101,7 @@ def test_the_files_say_how_the_host_resizes(tmp_path: Path) -> None:
     assert about["resize"] == way and about["order"] == "grayscale"
     said = "# The host resizes pictures: letterbox, area, grey 100 beside the picture, at topleft.\n"
     plain, boxed = ((tmp_path / name / "GNetDet.yaml").read_text() for name in ("plain", "boxed"))
-    assert boxed == plain.replace("VERSION: 1\n", f"VERSION: 1\n{said}")
+    assert boxed == plain.replace("grayscale.\n", f"grayscale.\n{said}")
     predictor = open_artifacts(tmp_path / "boxed")
     assert predictor.encoding.resize == Resize("letterbox", "area", 100, "topleft")
     whole = Detections(np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
