@@ -25,6 +25,8 @@ from detrt.data.cache import PictureCache
 from detrt.data.encode import Encoding
 from detrt.data.order import Indices, plain_batches, require_work_for_all, share, shuffled_batches
 from detrt.data.sample import Annotation, DataSet, Image, Sample
+from detrt.data.scales import Scales
+from detrt.errors import DetrtError
 
 AHEAD = 2
 """Batches in preparation while one is in use."""
@@ -48,6 +50,14 @@ class Batch:
     labels: list[Tensor]
     ids: list[str]
     sizes: list[tuple[int, int]] = field(default_factory=list)
+
+
+class Fed(NamedTuple):
+    """A BGR picture of the net's size, its boxes in pixels of it, and width and height that it had before."""
+
+    image: Image
+    annotation: Annotation
+    size: tuple[int, int]
 
 
 class _Ready(NamedTuple):
@@ -75,8 +85,11 @@ class Loader:
         workers: int,
         device: torch.device | str,
         cache: PictureCache | None,
+        scales: Scales | None = None,
+        gentle_from: int | None = None,
     ) -> None:
         self.dataset, self.encoding, self.targets, self.recipe = dataset, encoding, targets, recipe
+        self.scales, self.gentle_from = scales, gentle_from
         self.batches, self.seed, self.rank, self.world = batches, seed, rank, world
         self.workers, self.device = workers, torch.device(device)
         self.cache = cache if cache is not None else PictureCache(dataset)
@@ -91,51 +104,88 @@ class Loader:
         return len(self.batches(self.epoch))
 
     def __iter__(self) -> Iterator[Batch]:
-        shares = [share(batch, self.rank, self.world) for batch in self.batches(self.epoch)[self.first_batch :]]
+        epoch, gentle = self.epoch, self.gentle_from is not None and self.epoch >= self.gentle_from
+        recipe = self.recipe.without_strong() if gentle else self.recipe
         cv2.setNumThreads(1)  # the threads below are the parallelism
         if self.workers < 1:
-            for mine in shares:
-                yield self._collate([self._prepare(int(index), self.epoch) for index in mine])
+            for encoding, mine in self._shares(epoch, None if gentle else self.scales):
+                yield self._collate([self._prepare(i, epoch, encoding, recipe) for i in mine], encoding)
             return
-        waiting: deque[list[Future[_Ready]]] = deque()
+        waiting: deque[tuple[list[Future[_Ready]], Encoding]] = deque()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="loader") as pool:
             try:
-                for mine in shares:
-                    waiting.append([pool.submit(self._prepare, int(index), self.epoch) for index in mine])
+                for encoding, mine in self._shares(epoch, None if gentle else self.scales):
+                    waiting.append(([pool.submit(self._prepare, i, epoch, encoding, recipe) for i in mine], encoding))
                     if len(waiting) > AHEAD:
-                        yield self._collate([future.result() for future in waiting.popleft()])
+                        yield self._next(waiting)
                 while waiting:
-                    yield self._collate([future.result() for future in waiting.popleft()])
+                    yield self._next(waiting)
             finally:
                 pool.shutdown(wait=True, cancel_futures=True)
 
-    def _prepare(self, index: int, epoch: int) -> _Ready:
-        picture = self.dataset.pictures[index]
-        sample = Sample(picture.id, picture.path, self.cache[index], picture.annotation)
-        size = (sample.image.shape[1], sample.image.shape[0])
-        image, annotation = self.recipe(sample, self.encoding, np.random.default_rng([self.seed, epoch, index]))
-        if getattr(self.dataset, "whole", False):  # the label is the picture's, however little of it is left
-            canvas = np.array([[0, 0, self.encoding.width, self.encoding.height]], np.float32)
-            annotation = picture.annotation.moved(canvas.repeat(len(picture.annotation), axis=0))
-        boxes = normalised(annotation, self.encoding.width, self.encoding.height)
-        data = self.encoding.bytes_of(image)
-        return _Ready(picture.id, data, self.targets(boxes, annotation.labels), boxes, annotation.labels, size)
+    def _shares(self, epoch: int, scales: Scales | None) -> Iterator[tuple[Encoding, list[int]]]:
+        """For each batch that is left of the epoch: what its pictures are encoded to, and which are this process's."""
+        for number, batch in enumerate(self.batches(epoch)):
+            if number >= self.first_batch:
+                encoding = scales.drawn(self.encoding, self.seed, epoch, number) if scales else self.encoding
+                yield encoding, share(batch, self.rank, self.world).tolist()
 
-    def _collate(self, ready: Sequence[_Ready]) -> Batch:
+    def _next(self, waiting: deque[tuple[list[Future[_Ready]], Encoding]]) -> Batch:
+        futures, encoding = waiting.popleft()
+        return self._collate([future.result() for future in futures], encoding)
+
+    def _prepare(self, index: int, epoch: int, encoding: Encoding, recipe: Recipe) -> _Ready:
+        fed = augmented(self.dataset, index, encoding, recipe, self.seed, epoch, self.cache)
+        boxes, labels = normalised(fed.annotation, encoding.width, encoding.height), fed.annotation.labels
+        data = encoding.bytes_of(fed.image)
+        return _Ready(self.dataset.pictures[index].id, data, self.targets(boxes, labels), boxes, labels, fed.size)
+
+    def _collate(self, ready: Sequence[_Ready], encoding: Encoding) -> Batch:
         if not ready:  # a process without a picture of the last batch still takes its step
-            shape = (0, self.encoding.height, self.encoding.width, self.encoding.channels)
+            shape = (0, encoding.height, encoding.width, encoding.channels)
             empty = torch.zeros(shape, dtype=torch.uint8, device=self.device)
             nothing = self.targets(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-            return Batch(self.encoding.tensor(empty), nothing[None][:0].to(self.device), [], [], [])
+            return Batch(encoding.tensor(empty), nothing[None][:0].to(self.device), [], [], [])
         data = torch.from_numpy(np.stack([item.data for item in ready])).to(self.device, non_blocking=True)
         return Batch(
-            self.encoding.tensor(data),
+            encoding.tensor(data),
             stacked([item.target for item in ready]).to(self.device, non_blocking=True),
             [torch.from_numpy(item.boxes) for item in ready],
             [torch.from_numpy(item.labels) for item in ready],
             [item.id for item in ready],
             [item.size for item in ready],
         )
+
+
+def augmented(
+    dataset: DataSet,
+    index: int,
+    encoding: Encoding,
+    recipe: Recipe,
+    seed: int,
+    epoch: int,
+    images: PictureCache | None = None,
+) -> Fed:
+    """Picture `index` as it is fed in `epoch`.
+
+    (seed, epoch, index) decide everything: the luck of each step, and which other pictures mosaic and mixup bring in.
+    """
+
+    def sample(number: int) -> Sample:
+        if images is None:
+            return dataset.load(number)
+        picture = dataset.pictures[number]
+        return Sample(picture.id, picture.path, images[number], picture.annotation)
+
+    def another(rng: np.random.Generator) -> Sample:
+        return sample(int(rng.integers(len(dataset))))
+
+    own = sample(index)
+    image, annotation = recipe(own, encoding, np.random.default_rng([seed, epoch, index]), another)
+    if dataset.whole:  # the label is the picture's, however little of it is left
+        canvas = np.array([[0, 0, encoding.width, encoding.height]], np.float32)
+        annotation = own.annotation.moved(canvas.repeat(len(own.annotation), axis=0))
+    return Fed(image, annotation, (own.image.shape[1], own.image.shape[0]))
 
 
 def stacked(targets: Sequence[Tensor]) -> Tensor:
@@ -159,6 +209,8 @@ def train_loader(
     *,
     batch: int,
     augment: Sequence[Mapping[str, Any]] = (),
+    multiscale: Mapping[str, Any] | None = None,
+    gentle_from: int | None = None,
     seed: int = 0,
     rank: int = 0,
     world: int = 1,
@@ -168,14 +220,24 @@ def train_loader(
 ) -> Loader:
     """Shuffled, augmented, full batches of `batch` pictures over all processes. `targets(boxes, labels)` is the head's.
 
-    Raises DetrtError where a process would get no picture, or for an augmentation that does not exist.
+    `multiscale` draws a size for each batch. From epoch `gentle_from` on it is off, and so are the strong steps of
+    `augment`. Raises DetrtError where a process would get no picture, for an augmentation that does not exist, and for
+    one that mixes pictures which have one label each.
     """
     require_work_for_all(batch, len(dataset), world)
+    recipe, scales = Recipe.of(augment), Scales.of(multiscale)
+    if dataset.whole and recipe.mixes:
+        raise DetrtError(
+            "mosaic and mixup lay several pictures together, and each picture of this set has one label", "augment",
+            "leave them out, or crop: resized_crop",
+        )  # fmt: skip
 
     def batches(epoch: int) -> list[Indices]:
         return shuffled_batches(len(dataset), batch, seed, epoch)
 
-    return Loader(dataset, encoding, targets, batches, Recipe.of(augment), seed, rank, world, workers, device, cache)
+    return Loader(
+        dataset, encoding, targets, batches, recipe, seed, rank, world, workers, device, cache, scales, gentle_from
+    )
 
 
 def plain_loader(

@@ -54,6 +54,20 @@ class Annotation:
             np.asarray(difficult if difficult is not None else [False] * count, bool),
         )
 
+    @classmethod
+    def joined(cls, parts: Sequence[Annotation]) -> Annotation:
+        """The boxes of several, one after the other; areas only if all have them."""
+        if len(parts) == 1:
+            return parts[0]
+        areas = [part.areas for part in parts if part.areas is not None]
+        return cls(
+            *(
+                np.concatenate([getattr(part, name) for part in parts])
+                for name in ("boxes", "labels", "crowd", "difficult")
+            ),
+            areas=np.concatenate(areas) if areas and len(areas) == len(parts) else None,
+        )
+
     def __len__(self) -> int:
         return len(self.labels)
 

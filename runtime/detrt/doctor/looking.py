@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from detrt.data.augment import Recipe
-from detrt.data.loader import normalised
+from detrt.data.loader import augmented, normalised
 from detrt.data.order import shuffled_batches
 from detrt.doctor.patient import Patient
 from detrt.doctor.report import Check, Verdict
@@ -23,9 +23,7 @@ def first_batch(patient: Patient, folder: Path) -> Check:
     chosen = shuffled_batches(len(dataset), patient.batch, patient.seed, 0)[0][:SHOWN]
     images, boxes = [], 0
     for index in chosen:
-        image, annotation = recipe(
-            dataset.load(int(index)), encoding, np.random.default_rng([patient.seed, 0, int(index)])
-        )
+        image, annotation, _ = augmented(dataset, int(index), encoding, recipe, patient.seed, 0)
         seen = encoding.shown(encoding.bytes_of(image))
         images.append(draw_truth(seen, annotation.boxes, annotation.labels, dataset.classes))
         boxes += len(annotation)

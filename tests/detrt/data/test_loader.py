@@ -4,7 +4,7 @@ up.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,18 +16,24 @@ from detrt.data import open_dataset
 from detrt.data.cache import PictureCache
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
-from detrt.data.sample import Annotation, Picture
+from detrt.data.sample import Annotation, DataSet, Picture
+from detrt.data.scales import Scales
 from detrt.errors import DetrtError
 from detrt.heads import build_head
 
-AUGMENT = [
+AUGMENT: list[dict[str, Any]] = [
+    {"name": "mosaic", "p": 0.5, "scale": [0.5, 1.5]},
+    {"name": "mixup", "p": 0.5, "scale": [0.5, 1.5]},
+    {"name": "affine", "p": 0.5, "degrees": [-10, 10]},
     {"name": "flip", "p": 0.5},
     {"name": "hsv", "p": 0.5, "range": [0.5, 1.5]},
     {"name": "scale", "p": 0.5, "range": [0.8, 1.2]},
     {"name": "shift", "p": 0.5, "range": [-0.2, 0.2]},
     {"name": "crop", "p": 0.5, "range": [0.6, 1.0]},
     {"name": "blur", "p": 0.5, "kernel": 5},
+    {"name": "photometric", "p": 0.5},
 ]
+SIZES = {"multiscale": {"range": [64, 128], "step": 32}}
 HEAD = build_head({"kind": "gnetdet", "on": ["grid"], "options": {"classes": 3, "grid": [6, 6]}})
 ENCODING = Encoding(96, 96, "bgr", "u5")
 
@@ -38,8 +44,8 @@ def small_set(count: int = 13) -> Any:
 
 
 def batches(epoch: int = 3, first: int = 0, **more: Any) -> list[Batch]:
-    options = {"batch": 4, "augment": AUGMENT, "seed": 7, "workers": 0} | more
-    loader = train_loader(small_set(), ENCODING, HEAD.targets, **options)
+    options = {"batch": 4, "augment": AUGMENT, "seed": 7, "workers": 0, "targets": HEAD.targets} | more
+    loader = train_loader(small_set(), ENCODING, options.pop("targets"), **options)
     loader.set_epoch(epoch, first)
     return list(loader)
 
@@ -63,8 +69,9 @@ def test_a_batch_is_what_the_model_reads() -> None:
 
 
 @pytest.mark.parametrize("workers", [1, 2, 5])
-def test_workers_change_nothing(workers: int) -> None:
-    assert_equal(batches(), batches(workers=workers))
+@pytest.mark.parametrize("sizes", [{}, SIZES])
+def test_workers_change_nothing(workers: int, sizes: Any) -> None:
+    assert_equal(batches(**sizes), batches(workers=workers, **sizes))
 
 
 def test_the_cache_changes_nothing() -> None:
@@ -77,9 +84,10 @@ def test_the_cache_changes_nothing() -> None:
 
 
 @pytest.mark.parametrize("world", [2, 3])
-def test_processes_share_one_global_batch(world: int) -> None:
-    whole = batches()
-    shares = [batches(rank=rank, world=world) for rank in range(world)]
+@pytest.mark.parametrize("sizes", [{}, SIZES])
+def test_processes_share_one_global_batch(world: int, sizes: Any) -> None:
+    whole = batches(**sizes)
+    shares = [batches(rank=rank, world=world, **sizes) for rank in range(world)]
     for number, batch in enumerate(whole):
         parts = [share[number] for share in shares]
         assert [id for part in parts for id in part.ids] == batch.ids
@@ -88,6 +96,7 @@ def test_processes_share_one_global_batch(world: int) -> None:
 
 def test_an_epoch_can_be_taken_up_in_the_middle() -> None:
     assert_equal(batches()[1:], batches(first=1))
+    assert_equal(batches(**SIZES)[1:], batches(first=1, **SIZES))
 
 
 def test_epochs_and_seeds_differ() -> None:
@@ -159,24 +168,47 @@ def test_targets_of_fewer_rows_are_filled_up_with_minus_one() -> None:
             assert (target[len(labels) :] == -1).all()
 
 
-@dataclass
-class ClassPictures:
-    """A set whose labels hold for whole pictures, as far as the loader looks at it."""
-
-    pictures: tuple[Any, ...]
-    read_image: Any
-    whole: bool = True
-
-    def __len__(self) -> int:
-        return len(self.pictures)
-
-
 def test_the_label_of_a_class_picture_survives_every_crop() -> None:
     images = np.random.default_rng(0).integers(0, 256, (6, 40, 50, 3), np.uint8)
     pictures = tuple(
         Picture(str(n), Path(str(n)), 50, 40, Annotation.of([(0, 0, 50, 40)], [n])) for n in range(len(images))
     )
-    data: Any = ClassPictures(pictures, lambda picture: images[int(picture.id)])
+    data = DataSet("kinds", "train", ("a",) * 6, pictures, lambda picture: images[int(picture.id)], whole=True)
     crops = [{"name": "shift", "p": 1.0, "range": [0.6, 0.9]}, {"name": "crop", "p": 1.0, "range": [0.1, 0.2]}]
     for batch in train_loader(data, ENCODING, rows_of, batch=3, augment=crops, workers=0):
         assert batch.targets[:, 0].tolist() == [[int(id), 0.0, 0.0, 1.0, 1.0] for id in batch.ids]
+
+
+def test_several_sizes_are_drawn_a_batch_at_a_time() -> None:
+    sides = [[tuple(b.inputs.shape[2:]) for b in batches(epoch, **SIZES, targets=rows_of)] for epoch in range(6)]
+    drawn = {side for epoch in sides for side in epoch}
+    assert drawn == {(64, 64), (96, 96), (128, 128)} and len({tuple(epoch) for epoch in sides}) > 2
+
+
+def test_an_input_that_is_not_square_keeps_its_proportions_in_whole_steps() -> None:
+    scales = Scales.of({"range": [320, 640], "step": 32})
+    assert scales is not None
+    for batch in range(20):
+        drawn = scales.drawn(Encoding(640, 384, "bgr", "u5"), 0, 0, batch)
+        assert drawn.width % 32 == drawn.height % 32 == 0 and 320 <= drawn.width <= 640
+        assert abs(drawn.height - drawn.width * 0.6) <= 16
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"range": [320]}, {"range": [640, 320], "step": 32}, {"range": [330, 640], "step": 32}, {"step": 8}, 3]
+)
+def test_impossible_sizes_are_refused(wrong: Any) -> None:
+    with pytest.raises(DetrtError, match="multiscale"):
+        Scales.of(wrong)
+
+
+def test_the_last_epochs_are_gentle() -> None:
+    gentle = [step for step in AUGMENT if step["name"] not in ("mosaic", "mixup", "affine")]
+    assert_equal(batches(3, gentle_from=3, **SIZES), batches(3, augment=gentle))
+    assert_equal(batches(2, gentle_from=3, **SIZES), batches(2, **SIZES))
+
+
+def test_pictures_with_one_label_are_not_mixed() -> None:
+    data = replace(small_set(), whole=True)
+    with pytest.raises(DetrtError, match="one label"):
+        train_loader(data, ENCODING, rows_of, batch=3, augment=AUGMENT)

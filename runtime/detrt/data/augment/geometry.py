@@ -1,92 +1,131 @@
-"""Steps that move things: flip, scale, shift, crop. Together they are one matrix, so a picture is resampled only once."""
+"""Steps that move things: each gives the scene followed by one more matrix."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from collections.abc import Callable
 
-import cv2
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from detrt.data.sample import Annotation, Image
-
-GROUND = (114, 114, 114)
-"""Grey that fills what lies outside the original picture."""
+from detrt.data.augment.options import Step
+from detrt.data.augment.scene import Scene
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Placement:
-    """A view of a picture: `matrix` [2, 3] takes points of the original (pixels, edges at whole numbers) to a
-    canvas of `width` x `height`.
-    """
-
-    matrix: NDArray[np.float64]
-    width: float
-    height: float
-
-    @classmethod
-    def whole(cls, image: Image) -> Placement:
-        return cls(np.array([[1.0, 0, 0], [0, 1.0, 0]]), float(image.shape[1]), float(image.shape[0]))
-
-    def then(
-        self, scale_x: float, shift_x: float, scale_y: float, shift_y: float, width: float, height: float
-    ) -> Placement:
-        """Followed by x * scale_x + shift_x, y * scale_y + shift_y on a canvas of the given size."""
-        matrix = self.matrix * np.array([[scale_x], [scale_y]])
-        matrix[:, 2] += (shift_x, shift_y)
-        return Placement(matrix, width, height)
-
-    def fitted(self, width: int, height: int) -> Placement:
-        """Stretched to a canvas of `width` x `height`."""
-        return self.then(width / self.width, 0.0, height / self.height, 0.0, float(width), float(height))
-
-    def draw(self, image: Image) -> Image:
-        """The view as a picture, bilinear; `fitted` must come before. Matches `cv2.resize` up to rounding where
-        nothing else was done.
-        """
-        # OpenCV counts from pixel centres, boxes from pixel edges: half a pixel on each side
-        matrix = self.matrix.copy()
-        matrix[:, 2] += matrix[:, :2] @ (0.5, 0.5) - 0.5
-        size = (round(self.width), round(self.height))
-        return np.asarray(cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderValue=GROUND), np.uint8)
-
-    def boxes(self, annotation: Annotation) -> Annotation:
-        """The boxes on this canvas, clipped to it; one whose centre has left the canvas is gone."""
-        if not len(annotation):
-            return annotation
-        old = annotation.boxes.astype(np.float64).reshape(-1, 2, 2)
-        corners = old @ self.matrix[:, :2].T + self.matrix[:, 2]
-        low, high = corners.min(axis=1), corners.max(axis=1)
-        limit = np.array([self.width, self.height])
-        centre = (low + high) / 2
-        clipped = np.concatenate([np.clip(low, 0, limit), np.clip(high, 0, limit)], axis=1)
-        kept = ((centre >= 0) & (centre < limit)).all(axis=1) & (clipped[:, 2:] - clipped[:, :2] >= 1).all(axis=1)
-        return annotation.moved(clipped.astype(np.float32)).take(kept)
-
-
-def flip(placement: Placement, rng: Generator) -> Placement:
+def flip(scene: Scene, rng: Generator, step: Step) -> Scene:
     """Left to right."""
-    return placement.then(-1.0, placement.width, 1.0, 0.0, placement.width, placement.height)
+    return scene.then(-1.0, scene.width, 1.0, 0.0, scene.width, scene.height)
 
 
-def scale(placement: Placement, rng: Generator, low: float, high: float) -> Placement:
+def scale(scene: Scene, rng: Generator, step: Step) -> Scene:
     """Widens or narrows the view about its middle on a canvas of the same size (on a square input, mere widening
     would be undone).
     """
-    factor = rng.uniform(low, high)
-    return placement.then(factor, placement.width * (1 - factor) / 2, 1.0, 0.0, placement.width, placement.height)
+    factor = rng.uniform(*step.span("range"))
+    return scene.then(factor, scene.width * (1 - factor) / 2, 1.0, 0.0, scene.width, scene.height)
 
 
-def shift(placement: Placement, rng: Generator, low: float, high: float) -> Placement:
+def shift(scene: Scene, rng: Generator, step: Step) -> Scene:
     """Moves the view by a share of its width and height."""
-    right, down = rng.uniform(low, high, 2)
-    width, height = placement.width, placement.height
-    return placement.then(1.0, right * width, 1.0, down * height, width, height)
+    right, down = rng.uniform(*step.span("range"), 2)
+    return scene.then(1.0, right * scene.width, 1.0, down * scene.height, scene.width, scene.height)
 
 
-def crop(placement: Placement, rng: Generator, low: float, high: float) -> Placement:
+def crop(scene: Scene, rng: Generator, step: Step) -> Scene:
     """Keeps a part of the view, its width and height drawn apart, at any place."""
-    width, height = placement.width * rng.uniform(low, high), placement.height * rng.uniform(low, high)
-    left, top = rng.uniform(0, max(placement.width - width, 0)), rng.uniform(0, max(placement.height - height, 0))
-    return placement.then(1.0, -left, 1.0, -top, width, height)
+    span = step.span("range")
+    width, height = scene.width * rng.uniform(*span), scene.height * rng.uniform(*span)
+    return _cut_anywhere(scene, rng, width, height)
+
+
+def affine(scene: Scene, rng: Generator, step: Step) -> Scene:
+    """Turns by `degrees`, enlarges by `scale`, shears by `shear` degrees along both axes, all about the middle; then
+    moves by the share `translate`, across and down (the terms of `random_affine`, Megvii-BaseDetection/YOLOX@6ddff48).
+    """
+    angle, factor = math.radians(rng.uniform(*step.span("degrees"))), rng.uniform(*step.span("scale"))
+    lean = np.tan(np.radians(rng.uniform(*step.span("shear"), 2)))
+    turned = factor * np.array([[math.cos(angle), math.sin(angle)], [-math.sin(angle), math.cos(angle)]])
+    linear = np.array([[1.0, lean[0]], [lean[1], 1.0]]) @ turned
+    middle = np.array([scene.width, scene.height]) / 2
+    moved = rng.uniform(*step.span("translate"), 2) * (scene.width, scene.height)
+    matrix = np.column_stack([linear, middle - linear @ middle + moved])
+    return scene.moved(matrix, scene.width, scene.height)
+
+
+def zoom_out(scene: Scene, rng: Generator, step: Step) -> Scene:
+    """Lays the view anywhere on a grey canvas so many times as wide and high (SSD's expansion, arXiv 1512.02325,
+    section 3.6).
+    """
+    ratio = rng.uniform(*step.span("range"))
+    width, height = scene.width * ratio, scene.height * ratio
+    left, top = rng.uniform(0, width - scene.width), rng.uniform(0, height - scene.height)
+    return scene.then(1.0, left, 1.0, top, width, height)
+
+
+TRIALS = 50
+"""Crops that `ssd_crop` draws before it leaves the view as it is, as in weiliu89/caffe@ssd."""
+
+
+def ssd_crop(scene: Scene, rng: Generator, step: Step) -> Scene:
+    """Keeps a part that overlaps some box by at least an IoU drawn from `ious` and holds the centre of a box; its
+    width and height are shares from `range`, their ratio lies in `aspect` (arXiv 1512.02325, section 2.2).
+    """
+    least = rng.choice(np.asarray(step.numbers("ious")))
+    span, (narrow, wide) = step.span("range"), step.span("aspect")
+    boxes = scene.boxes().boxes.astype(np.float64)
+    for _ in range(TRIALS):
+        width, height = scene.width * rng.uniform(*span), scene.height * rng.uniform(*span)
+        left, top = rng.uniform(0, scene.width - width), rng.uniform(0, scene.height - height)
+        if not narrow <= width / height <= wide:
+            continue
+        if len(boxes):
+            centre = (boxes[:, :2] + boxes[:, 2:]) / 2 - (left, top)
+            inside = ((centre >= 0) & (centre < (width, height))).all(axis=1)
+            overlap = _iou(boxes, np.array([left, top, left + width, top + height]))
+            if not inside.any() or overlap.max() < least:
+                continue
+        return scene.then(1.0, -left, 1.0, -top, width, height)
+    return scene
+
+
+def resized_crop(scene: Scene, rng: Generator, step: Step) -> Scene:
+    """Keeps a part of a drawn share `area` of the view's area and a drawn ratio `aspect` of width to height, at any
+    place: the crops that classifiers are trained on (arXiv 1409.4842, section 6). The whole view where ten draws do
+    not fit.
+    """
+    narrow, wide = step.span("aspect")
+    for _ in range(10):
+        area = scene.width * scene.height * rng.uniform(*step.span("area"))
+        ratio = math.exp(rng.uniform(math.log(narrow), math.log(wide)))
+        width, height = math.sqrt(area * ratio), math.sqrt(area / ratio)
+        if width <= scene.width and height <= scene.height:
+            return _cut_anywhere(scene, rng, width, height)
+    return scene
+
+
+Move = Callable[[Scene, Generator, Step], Scene]
+
+MOVES: dict[str, Move] = {
+    "flip": flip,
+    "scale": scale,
+    "shift": shift,
+    "crop": crop,
+    "affine": affine,
+    "zoom_out": zoom_out,
+    "ssd_crop": ssd_crop,
+    "resized_crop": resized_crop,
+}
+
+
+def _cut_anywhere(scene: Scene, rng: Generator, width: float, height: float) -> Scene:
+    left, top = rng.uniform(0, max(scene.width - width, 0)), rng.uniform(0, max(scene.height - height, 0))
+    return scene.then(1.0, -left, 1.0, -top, width, height)
+
+
+def _iou(boxes: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU of boxes [n, 4] with one box [4]."""
+    sides = np.minimum(boxes[:, 2:], other[2:]) - np.maximum(boxes[:, :2], other[:2])
+    both = np.clip(sides, 0, None).prod(axis=1)
+    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
+    return np.asarray(both / (areas + (other[2:] - other[:2]).prod() - both), np.float64)

@@ -4,39 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.random import Generator
 
-from detrt.data.augment import colour, geometry
-from detrt.data.augment.geometry import Placement
+from detrt.data.augment import colour
+from detrt.data.augment.geometry import MOVES
+from detrt.data.augment.mixing import MIXES, Others
+from detrt.data.augment.options import Step
+from detrt.data.augment.scene import UNMOVED, Scene
 from detrt.data.encode import Encoding
 from detrt.data.sample import Annotation, Image, Sample
 from detrt.errors import DetrtError
 
-MOVES = {"scale": geometry.scale, "shift": geometry.shift, "crop": geometry.crop}
-KEYS = {
-    "flip": {"p"},
-    "hsv": {"p", "range"},
-    "scale": {"p", "range"},
-    "shift": {"p", "range"},
-    "crop": {"p", "range"},
-    "blur": {"p", "kernel"},
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One augmentation: done with probability `p`; `low` and `high` its range, `kernel` the side of a blur in
-    pixels.
-    """
-
-    name: str
-    p: float
-    low: float = 1.0
-    high: float = 1.0
-    kernel: int = 5
+STRONG = ("mosaic", "mixup", "affine")
+"""What the last epochs without augmentation do without; flips and colours stay, as in Megvii-BaseDetection/YOLOX@6ddff48."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,53 +34,65 @@ class Recipe:
 
     @classmethod
     def of(cls, augment: Sequence[Mapping[str, Any]]) -> Recipe:
-        """From a stage's `augment` list. Raises DetrtError for an unknown step or a range out of bounds."""
-        return cls(tuple(_step(dict(entry)) for entry in augment))
+        """From a stage's `augment` list. Raises DetrtError for an unknown step, a range out of bounds, or a mosaic
+        that is not the first step.
+        """
+        steps = tuple(Step.of(entry) for entry in augment)
+        if any(step.name == "mosaic" for step in steps[1:]):
+            raise DetrtError("`mosaic` puts whole pictures together and so has to be the first step", "augment")
+        return cls(steps)
 
-    def __call__(self, sample: Sample, encoding: Encoding, rng: Generator) -> tuple[Image, Annotation]:
-        """A BGR picture of the encoding's size and its boxes in pixels of it.
+    @property
+    def mixes(self) -> bool:
+        """Whether a step brings in other pictures."""
+        return any(step.name in MIXES for step in self.steps)
+
+    def without_strong(self) -> Recipe:
+        """The steps of the last epochs of a stage with `no_aug_epochs`."""
+        return Recipe(tuple(step for step in self.steps if step.name not in STRONG))
+
+    def __call__(
+        self, sample: Sample, encoding: Encoding, rng: Generator, others: Others | None = None
+    ) -> tuple[Image, Annotation]:
+        """A BGR picture of the encoding's size and its boxes in pixels of it. `others` draws pictures for mosaic and
+        mixup. Raises DetrtError if they are asked for and there are none.
 
         Each step draws its coin whether or not it is needed, so one step's probability does not change the
         others' luck.
         """
-        image = sample.image
-        view = Placement.whole(image)
-        factors: Step | None = None
+        scene = Scene.whole(sample.image, sample.annotation)
+        tints = []
         for step in self.steps:
             chosen = rng.random() < step.p
             own = np.random.default_rng(rng.integers(2**63))
-            if not chosen:
+            if step.name in colour.TINTS:
+                if chosen or step.name == "photometric":  # whose `p` counts for each of its parts
+                    tints.append((step, own))
+            elif not chosen:
                 continue
-            if step.name == "flip":
-                view = geometry.flip(view, own)
-            elif step.name == "hsv":
-                factors, colours = step, own
             elif step.name == "blur":
-                image = colour.blur(image, step.kernel)
+                scene = scene.with_images(partial(colour.blur, kernel=step.count("kernel")))
+            elif step.name in MIXES:
+                if others is None:
+                    raise DetrtError(f"`{step.name}` needs the other pictures of the set", "augment")
+                scene = MIXES[step.name](scene, own, step, encoding, others)
             else:
-                view = MOVES[step.name](view, own, step.low, step.high)
-        unmoved = np.array_equal(view.matrix, np.eye(2, 3))
-        view = view.fitted(encoding.width, encoding.height)
-        drawn = encoding.resized(image) if unmoved else view.draw(image)
-        if factors is not None:
-            drawn = colour.hsv(drawn, colours, factors.low, factors.high)
-        return drawn, view.boxes(sample.annotation)
+                scene = MOVES[step.name](scene, own, step)
+        image, annotation = _drawn(scene, encoding)
+        for step, own in tints:
+            image = colour.TINTS[step.name](image, own, step)
+        return image, annotation
 
 
-def _step(entry: dict[str, Any]) -> Step:
-    name = str(entry.pop("name", ""))
-    place = f"augment.{name}"
-    if name not in KEYS:
-        raise DetrtError(f"no augmentation `{name}`", "augment", f"known: {', '.join(KEYS)}")
-    unknown = sorted(set(entry) - KEYS[name])
-    if unknown:
-        raise DetrtError(f"`{name}` has no `{unknown[0]}`", place, f"known: {', '.join(sorted(KEYS[name]))}")
-    p = float(entry.get("p", 0.5))
-    low, high = (float(v) for v in entry.get("range") or (1.0, 1.0))
-    kernel = int(entry.get("kernel", 5))
-    floor, ceiling = {"shift": (-1.0, 1.0), "crop": (0.01, 1.0), "scale": (0.1, 10.0), "hsv": (0.0, 10.0)}.get(
-        name, (1.0, 1.0)
-    )
-    if not (0 <= p <= 1 and floor <= low <= high <= ceiling and 1 <= kernel <= 99):
-        raise DetrtError(f"`{name}` is out of bounds: p {p:g}, range {low:g} .. {high:g}, kernel {kernel}", place)
-    return Step(name, p, low, high, kernel)
+def _drawn(scene: Scene, encoding: Encoding) -> tuple[Image, Annotation]:
+    """The scene at the encoding's size. A whole picture that lies as it is, or mirrored, is resized as validation does
+    it, which is also the fastest way.
+    """
+    fitted = scene.fitted(encoding.width, encoding.height, encoding.resize)
+    piece = scene.pieces[0]
+    if len(scene.pieces) == 1 and (scene.height, scene.width) == piece.image.shape[:2]:
+        if np.array_equal(piece.matrix, UNMOVED):
+            return encoding.resized(piece.image), fitted.boxes()
+        if np.array_equal(piece.matrix, [[-1.0, 0.0, scene.width], [0.0, 1.0, 0.0]]):
+            return encoding.resized(np.asarray(cv2.flip(piece.image, 1), np.uint8)), fitted.boxes()
+    return fitted.draw(encoding.resize), fitted.boxes()
