@@ -57,6 +57,8 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "optimizer": value("optimizer"),
         "schedule": _schedule(value("schedule")),
         "augment": value("augment"),
+        "no_aug_epochs": value("no_aug_epochs"),
+        "multiscale": _multiscale(value("multiscale")),
         "loss": loss,
         "init": {"convs": value("init.convs"), "head_bias": value("init.head_bias")},
         "rescale": {"images": value("rescale")} if value("rescale") else None,
@@ -79,6 +81,10 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
     return Stage(
         draft.name, draft.train, draft.model.name, draft.kind, options, draft.span, tuple(draft.entries.values())
     )
+
+
+def _multiscale(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else {"range": value["range"], "step": value["step"]}
 
 
 def _schedule(value: dict[str, Any]) -> dict[str, Any]:

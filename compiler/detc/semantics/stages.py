@@ -18,6 +18,7 @@ from detc.semantics.schema.train import stage_schema, train_schema
 from detc.semantics.stage_checks import check_data, check_length, check_parts
 from detc.semantics.stage_draft import Draft
 from detc.semantics.stage_options import quantized, resolved
+from detc.semantics.stage_pictures import check_pictures
 from detc.semantics.stage_rules import CYCLE, DOUBLED_STAGE, NO_CHECKPOINT, NO_MODEL, NOT_MEASURED, UNKNOWN_STAGE
 from detc.syntax import tree
 
@@ -123,6 +124,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         check_length(draft, at)
         check_data(draft, at, program)
         check_parts(draft, by_id, at)
+        check_pictures(draft, at, program)
     ordered = _order(drafts, by_id, at)
     stages: list[Stage] = []
     done: dict[str, dict[str, Any]] = {}

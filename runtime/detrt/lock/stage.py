@@ -31,6 +31,13 @@ class Rescale(Part):
     images: PositiveInt = 64
 
 
+class Multiscale(Part):
+    """Longer side of the input in pixels; each batch has one of low, low + step, .. high."""
+
+    range: tuple[PositiveInt, PositiveInt]
+    step: PositiveInt = 32
+
+
 class EarlyStop(Part):
     patience: PositiveInt
 
@@ -80,6 +87,8 @@ class Stage(Part):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     augment: list[dict[str, Any]] = []
+    no_aug_epochs: int = Field(default=0, ge=0)
+    multiscale: Multiscale | None = None
     loss: dict[str, Any] = {}
     init: Init = Init()
     rescale: Rescale | None = None

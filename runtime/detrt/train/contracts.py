@@ -47,6 +47,9 @@ class Head(Protocol):
     def attach(self, model: nn.Module) -> Any:
         """Hooks what the loss options ask for into the model that is trained; copies of it stay without."""
 
+    def begin_epoch(self, epoch: int, epochs: int, no_aug: bool) -> None:
+        """Told before each epoch, from 0; `no_aug`: one of the last, without mosaic, mixup, affine and other sizes."""
+
     def state_dict(self) -> dict[str, Tensor]: ...
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...

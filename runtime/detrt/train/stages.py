@@ -83,6 +83,7 @@ class TrainingStage:
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         self._freeze(at.epoch)
+        self.head.begin_epoch(at.epoch, stage.epochs, at.epoch >= stage.epochs - stage.no_aug_epochs)
         self.model.train()
         clock, started = Clock(), time.monotonic()
         sums = torch.tensor(list(at.sums.values()), dtype=torch.float64, device=self.device)

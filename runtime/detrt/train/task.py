@@ -85,6 +85,8 @@ class DetectionTask:
             self._target_maker.targets,
             batch=stage.batch,
             augment=stage.augment,
+            multiscale=stage.multiscale.model_dump() if stage.multiscale else None,
+            gentle_from=stage.epochs - stage.no_aug_epochs if stage.no_aug_epochs else None,
             seed=seed,
             rank=rank,
             world=world,

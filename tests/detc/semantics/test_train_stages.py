@@ -123,6 +123,15 @@ train first on big {{ stage learn {{ run = 42 epochs }} }}
         ("stage a { epochs = 3  optimizer = sdg() }", "TRN107", "sdg", "did you mean `sgd`?"),
         ("stage a { epochs = 3  augment = [flip(2)] }", "TRN102", "2", ""),
         ("stage a { epochs = 3  augment = [hvs()] }", "TRN107", "hvs", "did you mean `hsv`?"),
+        ("stage a { epochs = 3  augment = [mosaic(scale = 2 .. 30)] }", "TRN102", "2 .. 30", ""),
+        ("stage a { epochs = 3  augment = [zoom_out(0.5 .. 2)] }", "TRN102", "0.5 .. 2", ""),
+        ("stage a { epochs = 3  augment = [ssd_crop(ious = [])] }", "TRN102", "[]", ""),
+        ("stage a { epochs = 3  augment = [flip, mosaic] }", "TRN150", "[flip, mosaic]", "write it first: `augment = [mosaic(), ..]`"),  # noqa: E501
+        ("stage a { epochs = 3  no_aug_epochs = 4 }", "TRN152", "4", "write fewer, or `no_aug_epochs = 0` in this stage"),
+        ("stage a { epochs = 3  multiscale = sizes(330 .. 640) }", "TRN153", "sizes(330 .. 640)", "write `sizes(320 .. 640, step = 32)`"),  # noqa: E501
+        ("stage a { epochs = 3  multiscale = sizes(1 .. 640, step = 1) }", "TRN153", "sizes(1 .. 640, step = 1)", ""),
+        ("stage a { epochs = 3  multiscale = 320 .. 640 }", "TRN102", "320 .. 640", ""),
+        ("stage a { epochs = 3  multiscale = sizes(320 .. 640) }", "TRN154", "sizes(320 .. 640)", "leave `multiscale` out, or train another head at several sizes"),  # noqa: E501
         ("stage a { epochs = 3  amp = bf61 }", "TRN107", "bf61", "did you mean `bf16`?"),
         ("stage a { epochs = 3  epochs = 4 }", "TRN106", "epochs", ""),
         ("stage a { epochs = 3  loss.noobjj = 4 }", "TRN101", "loss.noobjj", "did you mean `loss.noobj`?"),

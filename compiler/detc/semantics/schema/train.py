@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from detc.semantics.schema.augment import AUGMENTS, PROBABILITY, SIZES
 from detc.semantics.schema.key import Key, Schema
-from detc.semantics.schema.kind import Choice, Dotted, Either, Flag, ListOf, Maybe, Number, Span, Word
+from detc.semantics.schema.kind import Choice, Dotted, Either, Flag, ListOf, Maybe, Number, Word
 
 RATE = Number(low=0)
 SHARE = Number(low=0, below=1)
-PROBABILITY = Number(low=0, high=1)
 EPOCHS = Number(whole=True, low=1, unit="epochs")
 
 _BETAS = Key("betas", ListOf(SHARE), [0.9, 0.999], "decay of the running mean and square")
@@ -69,19 +69,6 @@ SCHEDULES = {
     ),
 }
 
-_P = Key("p", PROBABILITY, 0.5, "probability that a picture gets it")
-
-AUGMENTS = {
-    "flip": Schema("flip", (_P,)),
-    "hsv": Schema(
-        "hsv", (Key("range", Span(0, 10, around=1.0), [0.5, 1.5], "factor of hue, saturation and value"), _P)
-    ),
-    "scale": Schema("scale", (Key("range", Span(0.05, 20), [0.8, 1.2], "factor of the width"), _P)),
-    "shift": Schema("shift", (Key("range", Span(-1, 1, around=0.0), [-0.2, 0.2], "share of width and height"), _P)),
-    "crop": Schema("crop", (Key("range", Span(0.01, 1), [0.6, 1.0], "share that is kept"), _P)),
-    "blur": Schema("blur", (Key("kernel", Number(whole=True, low=1, high=99), 5, "pixels of the box"), _P)),
-}
-
 CAPS = {
     "percentile": Schema(
         "percentile",
@@ -108,6 +95,8 @@ SHARED: tuple[Key, ...] = (
         {"name": "constant", **SCHEDULES["constant"].defaults(), **SCHEDULES["constant"].fixed},
     ),
     Key("augment", ListOf(Choice(AUGMENTS)), [], "done in this order, each with its probability"),
+    Key("no_aug_epochs", Number(whole=True, low=0, unit="epochs", bare=True), 0, "last epochs, without strong steps"),
+    Key("multiscale", Maybe(Choice(SIZES)), None, "each batch at a size of its own"),
     Key("epochs", Number(whole=True, low=1, unit="epochs", bare=True), None),
     Key("run", EPOCHS, None, "another word for epochs"),
     Key("images", Number(whole=True, low=1, unit="images", bare=True), None, "pictures of a calibration"),

@@ -47,6 +47,7 @@ GNETDET = HeadKind(
     ),
     reads=("grid",),
     check=_check,
+    one_size=True,
     grid=True,
 )
 """Thresholds as in the MDK's layers/decoder.py, loss as in its layers/loss.py."""

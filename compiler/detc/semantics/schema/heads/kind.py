@@ -142,7 +142,8 @@ class HeadKind:
     """A kind of head: `schema` of its options, the stage keys of its `loss`, and the outputs it `reads` (a name each).
 
     `check` reports into the Placed head what it asks of the tensors, and fills in what follows from them. `lists`: an
-    output may be a list of maps. `grid`: it takes `grid = MAP`.
+    output may be a list of maps. `grid`: it takes `grid = MAP`. `one_size`: its targets stand on the grid of one input
+    size, so it cannot be trained at several.
     """
 
     schema: Schema
@@ -151,3 +152,4 @@ class HeadKind:
     check: Callable[[Placed], None]
     lists: bool = False
     grid: bool = False
+    one_size: bool = False

@@ -125,6 +125,7 @@ SSD = HeadKind(
     ),
     reads=("loc", "conf"),
     check=_check,
+    one_size=True,
     lists=True,
 )
 """Loss and priors of qfgaohao/pytorch-ssd, as ST's model zoo has them."""

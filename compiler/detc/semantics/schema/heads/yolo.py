@@ -96,6 +96,7 @@ YOLO_V1 = HeadKind(
     ),
     reads=("flat",),
     check=_check_flat,
+    one_size=True,
     grid=True,
 )
 """Loss and layout of pjreddie/darknet, src/detection_layer.c; thresholds of its validate_yolo."""
