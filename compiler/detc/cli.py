@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from keyword import iskeyword
 from typing import NoReturn
 
 from detc.commands.outcome import FAULT, INTERRUPTED, MISTAKE, OK
@@ -27,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "explain": "the manual page of a finding's code",
     "targets": "the hardware that detc knows, or the facts of one target",
     "library": "the specs that come with detc: cost, head, targets they fit",
+    "import": "another tool's configuration as a spec",
     "fmt": "format specs",
     "prune": "a narrower net: its spec, and its weights cut down to it",
     "new": "a new spec from one of the library",
@@ -111,7 +113,7 @@ def _dispatch(arguments: list[str]) -> int:
         print(f"error: there is no command `{name}`", file=sys.stderr)
         print(f"help: did you mean `detc {near}`?" if near else "help: `detc --help` lists all", file=sys.stderr)
         return MISTAKE
-    command = import_module(f"detc.commands.{name}")
+    command = import_module(f"detc.commands.{name}{'_' if iskeyword(name) else ''}")
     parser = _Parser(
         prog=f"detc {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,0 +1,1 @@
+"""Training configurations of the ST model zoo (`user_config.yaml`) as specs."""

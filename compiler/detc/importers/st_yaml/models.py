@@ -1,0 +1,54 @@
+"""Which library spec a model of the ST model zoo is, and what its name says of width and depth."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """`spec` of the library; `reads` is what the zoo's trainer makes of pictures: "raw" 0..255, "standard" (mean and std), or
+    "rescaled" (scale and offset). `apart` says where the library's net is not the zoo's.
+    """
+
+    spec: str
+    reads: str
+    apart: str = ""
+
+
+_YOLOV2T = "the zoo's net has leaky slope 0.2 and batch norm instead of a bias in its last layer"
+
+MODELS: dict[str, Known] = {
+    "st_yolodv2milli_actrelu_pt": Known("st_yolodv2milli", "raw"),
+    "st_yolodv2tiny_actrelu_pt": Known("st_yolodv2tiny", "raw"),
+    "ssd_mobilenetv1_pt": Known("ssd_mobilenetv1", "standard"),
+    "ssdlite_mobilenetv1_pt": Known("ssdlite_mobilenetv1", "standard"),
+    "ssd_mobilenetv2_pt": Known("ssd_mobilenetv2", "standard"),
+    "ssdlite_mobilenetv2_pt": Known("ssdlite_mobilenetv2", "standard"),
+    "ssdlite_mobilenetv3small_pt": Known("ssdlite_mobilenetv3small", "standard"),
+    "ssdlite_mobilenetv3large_pt": Known("ssdlite_mobilenetv3large", "standard"),
+    "st_yololcv1": Known("st_yolo_lc_v1", "rescaled"),
+    "st_yolo_lc_v1": Known("st_yolo_lc_v1", "rescaled"),
+    "st_yoloxn": Known("st_yolo_x_nano", "rescaled"),
+    "st_yolo_x": Known("st_yolo_x_nano", "rescaled"),
+    "yolov2t": Known("yolov2_tiny", "rescaled", _YOLOV2T),
+    "tiny_yolo_v2": Known("yolov2_tiny", "rescaled", _YOLOV2T),
+}
+"""By `model_name`, else by `model_type` (STMicroelectronics/stm32ai-modelzoo@645aae15, object_detection)."""
+
+_SCALES = re.compile(r"_d(\d{3})_w(\d{3})")
+
+
+def find(name: str | None, kind: str | None) -> Known | None:
+    """The model called `name`, with or without its scales, else the family `kind`; None where the library has none."""
+    for word in (name, _SCALES.sub("", name or ""), kind):
+        if word in MODELS:
+            return MODELS[word]
+    return None
+
+
+def scales(name: str) -> tuple[float, float] | None:
+    """Depth and width in a name such as st_yoloxn_d033_w025: (0.33, 0.25)."""
+    found = _SCALES.search(name)
+    return (int(found[1]) / 100, int(found[2]) / 100) if found else None
