@@ -30,6 +30,11 @@ def library_names() -> list[str]:
     return sorted(path.stem for path in library_folder().glob(f"*{SUFFIX}"))
 
 
+def library_text(name: str) -> str:
+    """The text of a library spec. Raises OSError where there is none of that name."""
+    return (library_folder() / f"{name}{SUFFIX}").read_text(encoding="utf-8")
+
+
 def _near(path: Path) -> Path:
     """The path as seen from the working folder where it lies below it, so that findings read `specs/gnetdet224.det:20`."""
     here = Path.cwd()

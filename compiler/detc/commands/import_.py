@@ -24,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from detc.diagnostics import has_errors
     from detc.diagnostics.render_text import render
     from detc.importers.st_yaml.importing import import_configuration
+    from detc.library import library_text
 
     if args.file.suffix.lower() not in SUFFIXES:
         return refuse(f"{args.file} is of no known kind", f"known: {', '.join(SUFFIXES)}")
@@ -32,7 +33,7 @@ def run(args: argparse.Namespace) -> int:
         return refuse(f"{out} is no name of a spec", "give one that ends in .det")
     if out.exists() and not args.force:
         return refuse(f"{out} is there already", "choose another name with -o, or write over it with --force")
-    imported, findings, sources = import_configuration(args.file)
+    imported, findings, sources = import_configuration(args.file, library_text)
     if imported is None:
         print(render(findings, sources), end="")
         return MISTAKE

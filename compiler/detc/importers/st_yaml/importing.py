@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +13,6 @@ from detc.importers.st_yaml.keys import KEYS, SECTIONS
 from detc.importers.st_yaml.models import MODELS, find
 from detc.importers.st_yaml.source import Setting, read_settings
 from detc.importers.st_yaml.writing import write_spec
-from detc.library import find_spec
 
 NO_MODEL = Rule(
     "IMP102",
@@ -45,8 +45,12 @@ class Imported:
     command: tuple[str, ...]
 
 
-def import_configuration(path: Path) -> tuple[Imported | None, list[Finding], dict[str, Source]]:
-    """Reads `path`; findings where it cannot be read or names a net that the library lacks."""
+def import_configuration(
+    path: Path, library: Callable[[str], str]
+) -> tuple[Imported | None, list[Finding], dict[str, Source]]:
+    """Reads `path`; findings where it cannot be read or names a net that the library lacks. `library` gives the text of a
+    library spec by its name.
+    """
     read = read_settings(path)
     if isinstance(read, Finding):
         return None, [read], {}
@@ -64,11 +68,8 @@ def import_configuration(path: Path) -> tuple[Imported | None, list[Finding], di
     fates = {
         id(s): _fate(draft, s) for s in sorted(settings, key=lambda s: FIRST.index(s.path) if s.path in FIRST else 99)
     }
-    spec = find_spec(known.spec)
-    assert isinstance(spec, Path), f"the library lacks {known.spec}"
-    library = spec.read_text(encoding="utf-8")
     ordered = tuple(fates[id(setting)] for setting in settings)
-    text = write_spec(draft, library, _about(path, ordered))
+    text = write_spec(draft, library(known.spec), _about(path, ordered))
     return Imported(text, ordered, tuple(draft.command)), [], sources
 
 

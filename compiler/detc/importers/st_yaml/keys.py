@@ -312,12 +312,9 @@ def _eval_iou(draft: Draft, value: Any) -> str:
     return f"`detc eval --iou {value}`"
 
 
-def _board(draft: Draft, value: Any) -> str:
-    raise NotTaken(f"hardware is a target: `detc check SPEC --target ..`, or a `deploy` block for {value}")
-
-
 # ---- the table ------------------------------------------------------------------------------------------------------
 
+_BOARD = "hardware is a target: `detc check SPEC --target ..`, or a `deploy` block"
 _STM32 = "int8 files for STM32 come from a deploy block on an STM32 target"
 _COMMAND = "belongs to the command line or the machine, not to the spec"
 _OPTIMIZER = {
@@ -326,12 +323,14 @@ _OPTIMIZER = {
     for key, handler in {
         "": _optimizer_name(ours),
         ".learning_rate": _learning_rate(ours),
-        ".momentum": optimizer("momentum", share),
         ".weight_decay": optimizer("weight_decay", positive),
-        ".nesterov": optimizer("nesterov", lambda value: "true" if switch(value) else "false"),
         ".warmup_lr": schedule("warmup_from", positive),
         ".min_lr_ratio": schedule("floor", share),
     }.items()
+}
+_SGD = {
+    "training.optimizer.SGD.momentum": optimizer("momentum", share),
+    "training.optimizer.SGD.nesterov": optimizer("nesterov", lambda value: "true" if switch(value) else "false"),
 }
 
 KEYS: dict[str, Handler] = {
@@ -451,11 +450,12 @@ KEYS: dict[str, Handler] = {
     "postprocessing.yolo_anchors": leave("change `anchors` in the head, or let `detc data anchors` find them"),
     "postprocessing.plot_metrics": leave("`detc eval --report DIR` draws the curves"),
     "postprocessing.crop_stretch_percents": leave("belongs to the camera application"),
-    "benchmarking.board": unless_empty(_board),
-    "deployment.hardware_setup.board": unless_empty(_board),
+    "benchmarking.board": leave(_BOARD),
+    "deployment.hardware_setup.board": leave(_BOARD),
     "mlflow.uri": leave("`detc train --track mlflow`, and MLFLOW_TRACKING_URI"),
     "hydra.run.dir": leave("runs lie in runs/ of the build"),
     **_OPTIMIZER,
+    **_SGD,
     **AUGMENTATION,
 }
 """By dotted path."""
