@@ -100,6 +100,12 @@ def positive(value: Any) -> str:
 # ---- keys that need a thought ---------------------------------------------------------------------------------------
 
 
+def _sides(value: Any) -> str:
+    if not isinstance(value, list) or len(value) != 3:
+        raise NotTaken(f"expected three sides, found {value!r}")
+    return "[" + ", ".join(whole(side, 1, 4096) for side in value) + "]"
+
+
 def _input_shape(draft: Draft, value: Any) -> str:
     sides = value if isinstance(value, list) else []
     channels_first = len(sides) == 3 and sides[0] in (1, 3, 4)
@@ -358,9 +364,7 @@ KEYS: dict[str, Handler] = {
     ),
     "model.pretrained": unless_empty(_pretrained),
     "model.pretrained_dataset": stage("pretrained_dataset", text),
-    "model.pretrained_input_shape": stage(
-        "pretrained_input_shape", lambda value: "[" + ", ".join(whole(side, 1, 4096) for side in value) + "]"
-    ),
+    "model.pretrained_input_shape": stage("pretrained_input_shape", _sides),
     "model.input_shape": unless_empty(_input_shape),
     "model.num_classes": unless_empty(_classes),
     "model.width_mult": unless_empty(_width),
