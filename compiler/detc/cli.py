@@ -17,12 +17,14 @@ COMMANDS: dict[str, str] = {
     "report": "the whole report of a spec as text, JSON or one HTML page",
     "show": "the resolved spec: every value and where it comes from",
     "plan": "what a build would write or change",
-    "build": "write the training project",
+    "build": "write the training project; with --train, --evaluate .. do it all",
     "train": "build, then train through all stages",
     "sweep": "train a grid of variants and compare them",
     "export": "write the files that go to the device",
     "run": "detect on pictures, with artifacts or a checkpoint",
     "eval": "mAP of artifacts or a checkpoint",
+    "runs": "the runs of a build, and where they differ",
+    "benchmark": "time of one picture on this machine",
     "doctor": "sanity checks before training",
     "data": "check, count, convert, part and preview data sets",
     "explain": "the manual page of a finding's code",
@@ -146,7 +148,7 @@ def _help() -> str:
         "usage: detc COMMAND ..",
         "",
     ]
-    lines += [f"  {name:<9}{text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [*lines, "", "`detc COMMAND --help` says more. Exit: 0 no error, 1 an error, 2 detc itself failed."]
     )

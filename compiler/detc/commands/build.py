@@ -1,4 +1,6 @@
-"""Write the training project: plain torch code, the resolved spec, the report. Files that you edited are never overwritten."""
+"""Write the training project: plain torch code, the resolved spec, the report. Files that you edited are never overwritten.
+
+detc build mine.det --target gti5801 --train --quantize --deploy --evaluate --benchmark"""
 
 from __future__ import annotations
 
@@ -8,6 +10,7 @@ from pathlib import Path
 from detc.commands.building import add_folder
 from detc.commands.options import add_loudness, add_spec
 from detc.commands.outcome import MISTAKE, OK
+from detc.commands.services import add_services, serve, wanted
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -15,10 +18,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     parser.add_argument("-o", "--out", dest="build", type=Path, metavar="DIR", help="the same as --build")
     add_loudness(parser)
+    add_services(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     outcome, folder = build(args)
+    if folder is not None and wanted(args):
+        return serve(args, folder)
     if folder is not None and not args.quiet:
         print(f"next: detc train {args.spec}" + (f" --target {args.target}" if args.target else ""))
     return outcome

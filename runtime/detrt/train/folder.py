@@ -6,12 +6,14 @@ import errno
 import json
 import os
 from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from detrt.errors import DetrtError
 from detrt.lock import Lock, Stage
 from detrt.train.checkpoint import write_beside
+from detrt.train.run_names import expanded, is_pattern, matching
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +90,23 @@ class RunFolder:
         return new
 
 
-def choose_run(out: Path, name: str | None, resume: bool, part: bool = False) -> Path:
+def choose_run(out: Path, name: str | None, resume: bool, part: bool = False, spec: str = "") -> Path:
     """The folder of the run: the named one, else with `resume` the latest, else the next free number.
+
+    A name may be a pattern with `{spec}`, `{date}`, `{time}` and `{number}`; with `resume` it means the latest run that it
+    may have named.
 
     With `part`, for single stages, an old run may be gone on with but need not be there. Raises DetrtError if there is
     nothing to resume, or if a new run would write over an old one.
     """
     runs = _runs(out)
+    if name is not None and is_pattern(name):
+        named = matching(name, spec, runs) if resume or part else []
+        if resume and not named:
+            raise DetrtError(
+                "no run has a name of this pattern", out / name, f"runs found: {', '.join(runs) or 'none'}"
+            )
+        return out / (_latest(out, named) if named else expanded(name, spec, datetime.now(), runs))
     if name is not None:
         path = out / name
         if resume and name not in runs:
@@ -107,12 +119,19 @@ def choose_run(out: Path, name: str | None, resume: bool, part: bool = False) ->
     if resume and not runs:
         raise DetrtError("there is no run to go on with", out, "train first")
     if runs and (resume or part):
-        return out / max(runs, key=lambda run: (out / run).stat().st_mtime_ns)
+        return out / _latest(out, runs)
     return out / str(1 + max((int(run) for run in runs if run.isdigit()), default=0))
 
 
+def _latest(out: Path, runs: list[str]) -> str:
+    return max(runs, key=lambda run: (out / run).stat().st_mtime_ns)
+
+
 def _runs(out: Path) -> list[str]:
-    return sorted(path.name for path in out.iterdir() if path.is_dir()) if out.is_dir() else []
+    """Names of the runs; `mlruns` beside them is MLflow's store."""
+    return (
+        sorted(path.name for path in out.iterdir() if path.is_dir() and path.name != "mlruns") if out.is_dir() else []
+    )
 
 
 def write_text(path: Path, text: str) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 from detrt.data.disk_cache import SIZE
 from detrt.lock import Lock, parse_lock
 from detrt.train.overrides import apply_sets
+from detrt.train.run_names import problem_of
 from detrt.train.trackers import TRACKERS
 
 KEEP = -1
@@ -67,7 +68,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--workers", type=_count, metavar="N", help="loader processes of each process (default: chosen for the machine)"
     )
     add("--out", type=Path, metavar="DIR", help="where runs are kept (default: runs/ beside the lock)")
-    add("--name", type=_run_name, metavar="NAME", help="name of the run (default: the next free number)")
+    add(
+        "--name",
+        type=_run_name,
+        metavar="NAME",
+        help="name of the run, or a pattern such as {spec}-{time} (default: {number})",
+    )
     add(
         "--seed",
         type=_seed,
@@ -163,8 +169,9 @@ def _seed(text: str) -> int | None:
 
 
 def _run_name(text: str) -> str:
-    if not text or text.startswith(".") or "/" in text or "\\" in text or "\0" in text:
-        raise argparse.ArgumentTypeError("expected one name of a folder, without slashes or a dot in front")
+    problem = problem_of(text)
+    if problem is not None:
+        raise argparse.ArgumentTypeError(problem)
     return text
 
 

@@ -23,6 +23,7 @@ from detrt.train.progress import Progress
 from detrt.train.pruning import prune_stage
 from detrt.train.result import table, write_result
 from detrt.train.roots import data_bases
+from detrt.train.trackers import how_to_look
 from detrt.train.training import train_stage
 
 _MAKERS = {"train": train_stage, "calibrate": calibrate_stage, "prune": prune_stage}
@@ -43,7 +44,9 @@ class Run:
         self.lock, self.options, self.processes = lock, options, processes
         self.progress = Progress(processes.first, options.quiet, options.print_every)
         out = options.out if options.out is not None else lock_path.parent / "runs"
-        path = processes.first_does(lambda: choose_run(out, options.name, options.resume, bool(options.stages)))
+        path = processes.first_does(
+            lambda: choose_run(out, options.name, options.resume, bool(options.stages), lock.spec.name)
+        )
         self.folder = RunFolder(path, lock)
         self.context = Context(
             models=models,
@@ -161,4 +164,6 @@ class Run:
         path = self.processes.first_does(lambda: self._write(verdict))
         self.progress.say(table(list(self.results.values()), self.context.classes()))
         self.progress.say(f"{verdict}: {path}")
+        for line in how_to_look(self.options.trackers, self.folder.path):
+            self.progress.note(line)
         return code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+    from detrt.data.sample import Image
 
 TRACKERS: dict[str, str] = {
     "csv": "detrt.train.trackers.csv_file",
@@ -40,6 +43,9 @@ class Tracker(Protocol):
 
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None: ...
 
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        """BGR pictures by name."""
+
     def close(self) -> None: ...
 
 
@@ -69,6 +75,9 @@ class Trackers:
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None:
         self._each(lambda tracker: tracker.histograms(epoch, values) if tracker.wants_histograms else None)
 
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        self._each(lambda tracker: tracker.pictures(epoch, values))
+
     def close(self) -> None:
         self._each(lambda tracker: tracker.close())
 
@@ -80,3 +89,16 @@ class Trackers:
             except OSError as error:
                 self._say(f"{name} cannot write ({error.strerror or error}); going on without it")
                 self._open.remove(entry)
+
+
+def how_to_look(names: Sequence[str], run: Path) -> list[str]:
+    """The commands that show what the trackers of a run have written."""
+    lines = []
+    if "tensorboard" in names:
+        lines.append(f"curves: tensorboard --logdir {shlex.quote(str(run))}")
+    if "mlflow" in names:
+        store = (run.parent / "mlruns").resolve().as_uri()
+        lines.append(f"curves: mlflow ui --backend-store-uri {shlex.quote(store)}")
+    if "wandb" in names:
+        lines.append(f"to the server: wandb sync {shlex.quote(str(run))}/*/wandb/offline-*")
+    return lines

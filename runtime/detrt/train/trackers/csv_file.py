@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
+from detrt.data.sample import Image
 from detrt.train.trackers import Scene, Tracker
 
 
@@ -43,6 +44,9 @@ class CsvFile:
 
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None:
         """A table has no place for them."""
+
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        """It keeps numbers only."""
 
     def close(self) -> None:
         """Nothing is held open."""

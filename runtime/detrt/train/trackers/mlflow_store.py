@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from detrt.data.sample import Image
 from detrt.train.trackers import Scene, Tracker
 
 
@@ -24,6 +25,9 @@ class MlflowStore:
 
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None:
         """The file store keeps numbers only."""
+
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        """It keeps numbers only."""
 
     def close(self) -> None:
         self.client.set_terminated(self.run_id)

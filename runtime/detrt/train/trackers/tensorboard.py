@@ -1,4 +1,4 @@
-"""Event files for TensorBoard in `events/` of the stage: scalars and histograms."""
+"""Event files for TensorBoard in `events/` of the stage: scalars, histograms and pictures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from detrt.data.sample import Image
 from detrt.train.trackers import Scene, Tracker
 
 
@@ -23,6 +24,10 @@ class TensorBoard:
     def histograms(self, epoch: int, values: Mapping[str, Tensor]) -> None:
         for name, value in values.items():
             self.writer.add_histogram(name, value.float().cpu().numpy(), epoch)
+
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        for name, value in values.items():
+            self.writer.add_image(name, value[..., ::-1].copy(), epoch, dataformats="HWC")
 
     def close(self) -> None:
         self.writer.close()

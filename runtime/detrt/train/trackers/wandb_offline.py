@@ -7,6 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
+from detrt.data.sample import Image
 from detrt.train.trackers import Scene, Tracker
 
 
@@ -24,6 +25,9 @@ class WandbOffline:
         self.run.log(
             {name: self.wandb.Histogram(value.float().cpu().numpy()) for name, value in values.items()}, step=epoch
         )
+
+    def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
+        self.run.log({name: self.wandb.Image(value[..., ::-1].copy()) for name, value in values.items()}, step=epoch)
 
     def close(self) -> None:
         self.run.finish()
