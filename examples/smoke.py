@@ -20,7 +20,9 @@ SPLITS = {"train": 16, "val": 8, "test": 8}
 def options(about: str, name: str) -> argparse.Namespace:
     """`--smoke`, `--out` and `--data` of an example."""
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
-    parser.add_argument("--smoke", action="store_true", help="a narrow net on a few pictures made by code: does it run?")
+    parser.add_argument(
+        "--smoke", action="store_true", help="a narrow net on a few pictures made by code: does it run?"
+    )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets (default: data)")
     parser.add_argument("--out", type=Path, default=Path("build") / name, help=f"default: build/{name}")
     return parser.parse_args()

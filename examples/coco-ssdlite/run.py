@@ -1,7 +1,7 @@
 """SSDLite-MobileNetV2 on COCO.
 
-    python examples/coco-ssdlite/run.py --data /folder/that/holds/coco
-    python examples/coco-ssdlite/run.py --smoke
+python examples/coco-ssdlite/run.py --data /folder/that/holds/coco
+python examples/coco-ssdlite/run.py --smoke
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """ST_YOLOD-v2 milli on COCO.
 
-    python examples/coco-st-yolod/run.py --data /folder/that/holds/coco
-    python examples/coco-st-yolod/run.py --smoke
+python examples/coco-st-yolod/run.py --data /folder/that/holds/coco
+python examples/coco-st-yolod/run.py --smoke
 """
 
 from __future__ import annotations

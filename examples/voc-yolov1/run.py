@@ -1,7 +1,7 @@
 """YOLOv1 on Pascal VOC, pretrained on ImageNet.
 
-    python examples/voc-yolov1/run.py --data /folder/that/holds/imagenet/and/VOCdevkit
-    python examples/voc-yolov1/run.py --smoke
+python examples/voc-yolov1/run.py --data /folder/that/holds/imagenet/and/VOCdevkit
+python examples/voc-yolov1/run.py --smoke
 """
 
 from __future__ import annotations
@@ -46,7 +46,9 @@ def main() -> int:
     smoke.detc("check", SPEC, *changes)
     smoke.detc("train", SPEC, "--build", build, "--data-root", data, "--name", "run", *changes)
     best = build / "runs" / "run" / "detect" / "best.safetensors"
-    smoke.detc("eval", best, "--data-root", data, "--split", "val", "--rule", "voc2007", "--report", found.out / "report")
+    smoke.detc(
+        "eval", best, "--data-root", data, "--split", "val", "--rule", "voc2007", "--report", found.out / "report"
+    )
     pictures = data / "VOCdevkit" / "VOC2007" / "JPEGImages"
     smoke.detc("run", best, smoke.pictures_of(pictures, found.out / "pictures", 4), "-o", found.out / "detections")
     return 0
