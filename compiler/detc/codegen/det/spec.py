@@ -32,7 +32,7 @@ def plain_spec(model: Model, about: Iterable[str] = ()) -> str:
     """
     graph = model.graph
     root = places(graph)
-    labels = {part for node in graph for part in node.name.split(".")}
+    labels = {graph.name, *(part for node in graph for part in node.name.split("."))}
     libraries = {name.split(".")[0] for name in OPS if "." in name}
     known = {*OPS, *LIBRARIES, *libraries, "ops", *(native.name for native in BUILT_IN), *ARGUMENT_WORDS}
     defaults = _defaults(graph)
