@@ -97,6 +97,8 @@ def stage_row(stage: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     start = f"{stage['start']['stage']}.{stage['start']['which']}" if stage.get("start") else "-"
     if stage["kind"] == "calibrate":
         return stage["id"], start, f"{stage.get('images') or 'all'} images", "-", "-"
+    if stage["kind"] == "prune":
+        return stage["id"], start, f"cut by {stage['prune']['channels']}", "-", "-"
     quantize = stage.get("quantize") or {}
     words = [word for word in ("weights", "activations", "folded") if quantize.get(word)]
     rate = f"{stage['optimizer']['lr']:g}"

@@ -9,7 +9,7 @@ from detc.semantics.gates import gate_json
 from detc.semantics.program import Setting, Stage
 from detc.semantics.reading import Reader
 from detc.semantics.stage_draft import Draft
-from detc.semantics.stage_rules import AUTOCAST, QUANTIZE_ORDER
+from detc.semantics.stage_rules import AUTOCAST, PRUNING, QUANTIZE_ORDER
 
 
 def quantized(draft: Draft, before: Mapping[str, dict[str, Any]], at: Reader) -> dict[str, Any] | None:
@@ -26,6 +26,11 @@ def quantized(draft: Draft, before: Mapping[str, dict[str, Any]], at: Reader) ->
             problem, remedy = "folds caps that no stage has quantised", "add `quantize activations = STAGE.caps`"
             at.report(QUANTIZE_ORDER(draft.place("quantize.folded"), name=draft.name, problem=problem, remedy=remedy))
             return None
+    if draft.prunes and draft.good and any(result.values()):
+        remedy = "prune in the float stages, before the first `quantize`"
+        problem = "prunes a net whose weights or activations are quantised"
+        at.report(PRUNING(draft.place("prune.channels"), name=draft.name, problem=problem, remedy=remedy))
+        return None
     amp = draft.entries["amp"]
     if amp.value is not None and any(result.values()):
         if "amp" in draft.own:

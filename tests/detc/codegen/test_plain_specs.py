@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from detc.codegen.det import plain_spec
+from detc.codegen.det import Unwritable, det_name, plain_spec
 from detc.ir.graph import Graph
 from detc.semantics.elaborate import elaborate
 from detc.semantics.program import Model
+from net_builder import Net
 from random_nets import random_spec
 
 LIBRARY = Path(__file__).parents[3] / "specs"
@@ -108,3 +109,59 @@ def test_no_spec_is_longer_than_it_need_be(tmp_path: Path) -> None:
     text = same(model_of(LIBRARY / "gnetdet224.det"), tmp_path)
     assert len(text.splitlines()) < 25
     assert "block layer(x, c, weights = masked(3 bits)) = x |> conv(c, weights = weights) |> relu(cap = 31)" in text
+
+
+def test_hostile_names_stay_text(tmp_path: Path) -> None:
+    path = tmp_path / "net.det"
+    hostile = r"a\" } model x extends detector { \\ # \u{202E}b"
+    path.write_text(
+        f"""model net extends detector {{
+  input frame: u8[3, 16, 16]
+  output grid = frame |> conv(12)
+  head gnetdet on grid {{ boxes = 2  classes = 2  names = ["{hostile}", "two"] }}
+}}
+""",
+        encoding="utf-8",
+    )
+    model = model_of(path)
+    text = same(model, tmp_path)
+    assert text.isprintable() is False and all(c.isprintable() or c == "\n" for c in text)
+    assert model.heads[0].options["names"][0] == 'a" } model x extends detector { \\ # \u202eb'
+
+
+def graph_named(*names: str) -> Model:
+    net = Net()
+    before = "frame"
+    for name in names:
+        before = net.add(name, "conv", before, channels=4)
+    return net.model(y=before)
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("a.conv1", "b.conv1", "a.conv2"), "run into each other"),
+        (("a.0", "a.2"), "gaps in its numbers"),
+        (("conv-1",), "is no name of the language"),
+        (("where",), "is no name of the language"),
+        (("a.width", "a.x"), "is no name of the language"),
+    ],
+)
+def test_what_no_spec_gives_is_refused(names: tuple[str, ...], why: str) -> None:
+    with pytest.raises(Unwritable, match=why):
+        plain_spec(graph_named(*names))
+
+
+@pytest.mark.parametrize(
+    ("name", "taken", "word"),
+    [
+        ("conv_1", (), "conv_1"),
+        ("/backbone/Conv 1", (), "backbone_Conv_1"),
+        ("café", (), "cafe"),
+        ("7", (), "x7"),
+        ("where", (), "where_"),
+        ("", ("x",), "x_2"),
+    ],
+)
+def test_any_text_becomes_a_name(name: str, taken: tuple[str, ...], word: str) -> None:
+    assert det_name(name, taken) == word

@@ -15,6 +15,7 @@ from detc.ir.ops.activation import Relu
 from detc.ir.ops.conv import Conv
 from detc.ir.types import TensorType
 from detc.semantics.words import TERMS
+from detc.syntax.source_text import string_text
 from detc.syntax.words import RESERVED
 
 _FIELDS = {"s": "stride"}
@@ -146,7 +147,7 @@ def literal(value: Any) -> str:
             raise Unwritable(f"{value} cannot be written")
         return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
     if isinstance(value, str):
-        return '"' + "".join(_ESCAPES.get(c, c) for c in value if c not in "\r\n") + '"'
+        return string_text(value)
     if isinstance(value, (list, tuple)):
         return f"[{', '.join(literal(item) for item in value)}]"
     if isinstance(value, dict):
@@ -154,11 +155,8 @@ def literal(value: Any) -> str:
     raise Unwritable(f"a {type(value).__name__} cannot be written")
 
 
-_ESCAPES = {"\\": "\\\\", '"': '\\"'}
-
-
 def key_text(key: str) -> str:
-    return key if _NAME.fullmatch(key) and key not in RESERVED else literal(key)
+    return key if _NAME.fullmatch(key) and key not in RESERVED else string_text(key)
 
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
