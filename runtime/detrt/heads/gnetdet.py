@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from detrt.errors import DetrtError
-from detrt.heads.base import Head, Reduce
+from detrt.heads.base import Head, Reduce, maps_of
 from detrt.heads.detections import Detections
 from detrt.heads.gnetdet_loss import GnetdetLoss
 from detrt.heads.gnetdet_options import HeadOptions, read_head_options, read_loss_options
@@ -80,7 +80,7 @@ class GnetdetHead(Head):
 
     def grid_of(self, outputs: Any) -> Tensor:
         """The output that this head reads. Raises DetrtError if its shape is not the head's."""
-        grid = outputs[self.on[0]] if isinstance(outputs, Mapping) else outputs
+        grid = maps_of(outputs, self.on)[0][0] if isinstance(outputs, Mapping) else outputs
         expected = (self.options.channels, *self.options.grid)
         if not isinstance(grid, Tensor) or tuple(grid.shape[1:]) != expected:
             found = tuple(grid.shape[1:]) if isinstance(grid, Tensor) else type(grid).__name__

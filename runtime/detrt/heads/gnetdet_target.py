@@ -91,7 +91,11 @@ def decode_map(grid: Floats, options: HeadOptions) -> Detections:
     )
 
 
-def decoder(given: Mapping[str, Any]) -> Callable[[Floats], Detections]:
+def decoder(given: Mapping[str, Any]) -> Callable[[Floats | Mapping[str, Any]], Detections]:
     """`decode_map` with the options of a lock or an artifact. Raises DetrtError for options no head can have."""
     options = read_head_options(given)
-    return lambda grid: decode_map(grid, options)
+
+    def decode(outputs: Floats | Mapping[str, Any]) -> Detections:
+        return decode_map(outputs if isinstance(outputs, np.ndarray) else next(iter(outputs.values()))[0], options)
+
+    return decode

@@ -133,15 +133,14 @@ def decode_sdnn(maps: Sequence[Floats], options: SdnnOptions) -> Detections:
 def v2_anchors(pairs: Any, unit: str, grid: Sequence[int]) -> Floats:
     """Anchors [A, 2] as shares of the picture; those in cells by the grid (rows, columns) of their map."""
     anchors = np.array(pairs, np.float32)
-    return anchors if unit == "image" else anchors / np.array([grid[1], grid[0]], np.float32)
+    return anchors if unit == "image" else np.asarray(anchors / np.array([grid[1], grid[0]], np.float32), np.float32)
 
 
 def v3_anchors(grids: Sequence[Sequence[int]], options: V3Options) -> Floats:
     """All anchors [A, 2] as shares of the picture that maps of these rows and columns come from (see cells.cells_of)."""
     sizes = [(int(grid[0]), int(grid[1])) for grid in grids]
-    return np.array(options.anchors, np.float32) / np.array(
-        cells_of(sizes, options.strides, options.image).canvas, np.float32
-    )
+    canvas = cells_of(sizes, options.strides, options.image).canvas
+    return np.asarray(np.array(options.anchors, np.float32) / np.array(canvas, np.float32), np.float32)
 
 
 def paired(maps: Sequence[Any], each: Sequence[Any], kind: str) -> list[tuple[Any, Any]]:

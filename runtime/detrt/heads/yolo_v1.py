@@ -71,7 +71,7 @@ def v1_loss(flat: Tensor, targets: Tensor, options: V1Options, weights: V1Loss) 
     """
     rows, columns = options.grid
     n, cells, boxes = len(flat), rows * columns, options.boxes
-    chance, confidence, slots = flat.split([cells * options.classes, cells * boxes, cells * boxes * 4], dim=1)
+    chance, confidence, slots = torch.split(flat, [cells * options.classes, cells * boxes, cells * boxes * 4], dim=1)
     confidence = confidence.reshape(n, cells, boxes)
     aims = targets.reshape(n, cells, 5).to(flat.dtype)
     at = (aims[..., 0] >= 0).nonzero(as_tuple=True)
