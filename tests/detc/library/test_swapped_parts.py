@@ -6,20 +6,24 @@ from pathlib import Path
 
 import pytest
 
+from detc.compilation import compile_spec
 from generated_nets import compiled, torch_counts
 
 HEAD = """
 use std.blocks as blocks
+use std.darknet as darknet
+use std.mobilenet as mobilenet
 use std.shufflenet as shufflenet
 use std.stresnet as st
 use std.yolox as yolox
 param act = relu
+block layer(x, c, k = 3x3, s = 1) = x |> blocks.conv_bn(c // 8, k = k, s = s, act = leaky)
 model net extends detector {
   input frame: u8[3, 64, 64] = camera(order = bgr)
   let stem = frame |> blocks.conv_bn(8, s = 2, act = act)
 """
 BACKBONES = {
-    "yolox": "  let b = stem |> yolox.darknet(8, 1, blocks.conv_bn, act)\n  let maps = [b.p3, b.p4, b.p5]\n",
+    "yolox": "  let b = stem |> yolox.darknet(8, 1, blocks.conv_bn, act)\n  let maps = [b.c3, b.c4, b.c5]\n",
     "shufflenet": """  let s3 = stem |> maxpool(3x3, s = 2, pad = 1) |> shufflenet.stage(16, 2, act)
   let s4 = s3 |> shufflenet.stage(24, 3, act)
   let s5 = s4 |> shufflenet.stage(32, 1, act)
@@ -31,6 +35,14 @@ BACKBONES = {
   let maps = [d3, d4, d5]
 """,
 }
+WHOLE = (
+    "darknet.tiny(layer)",
+    "mobilenet.v1(0.25)",
+    "mobilenet.v2(0.25)",
+    "mobilenet.v3_small(0.5)",
+    "mobilenet.v3_large(0.5)",
+)
+BACKBONES |= {call: f"  let b = frame |> {call}\n  let maps = [b.c3, b.c4, b.c5]\n" for call in WHOLE}
 NECKS = {
     "pafpn": """  let n = yolox.pafpn(maps[0], maps[1], maps[2], [m.channels for m in maps], 1, blocks.separable, act)
   let levels = [n.p3, n.p4, n.p5]
@@ -46,7 +58,10 @@ LEVELS = (
 )
 
 
-@pytest.mark.parametrize("backbone", BACKBONES)
+QUICK = ("yolox", "shufflenet", "mobilenet.v1(0.25)")
+
+
+@pytest.mark.parametrize("backbone", [b if b in QUICK else pytest.param(b, marks=pytest.mark.long) for b in BACKBONES])
 def test_any_backbone_under_any_neck(backbone: str, tmp_path: Path) -> None:
     for neck, level in zip(NECKS.values(), LEVELS, strict=True):
         spec = tmp_path / "net.det"
@@ -55,8 +70,19 @@ def test_any_backbone_under_any_neck(backbone: str, tmp_path: Path) -> None:
         assert torch_counts(model) == (model.graph.params(), model.graph.macs())
 
 
-def test_the_example_counts_as_its_page_says() -> None:
+@pytest.mark.parametrize(
+    ("name", "backbone"), [("shuffle_yolox", ""), ("mobile_yolox", ""), ("mobile_yolox", "mobilenet.v3_small")]
+)
+def test_the_example_counts_as_its_page_says(name: str, backbone: str) -> None:
     folder = Path(__file__).parents[3] / "examples" / "swapped-backbone"
-    model = compiled(folder / "shuffle_yolox.det")
+    model = compiled(folder / f"{name}.det", **({"backbone": backbone} if backbone else {}))
     assert f"{model.graph.params():,} parameters" in (folder / "README.md").read_text(encoding="utf-8")
     assert torch_counts(model) == (model.graph.params(), model.graph.macs())
+
+
+@pytest.mark.parametrize("backbone", ["mobilenet.v9", "mobilenet", "relu", "blocks.conv_bn", "7"])
+def test_what_is_no_backbone_is_a_finding(backbone: str) -> None:
+    folder = Path(__file__).parents[3] / "examples" / "swapped-backbone"
+    done = compile_spec(folder / "mobile_yolox.det", None, {"backbone": backbone})
+    assert not done.fits
+    assert all(f.message and f.span for f in done.findings if f.level == "error")
