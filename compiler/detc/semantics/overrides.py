@@ -81,8 +81,15 @@ class Overrides:
             found.used = True
         return found
 
-    def under(self, path: str, keys: Iterable[str]) -> Iterator[tuple[str, Override]]:
-        """(key, override) of every key of the section at `path` that is overridden."""
+    def under(self, path: str, keys: Iterable[str], families: Iterable[str] = ()) -> Iterator[tuple[str, Override]]:
+        """(key, override) of every key of the section at `path` that is overridden; a key that begins as one of `families`
+        need not be known.
+        """
+        fronts = tuple(f"{path}.{family}" for family in families)
+        for name, override in self.entries.items():
+            if fronts and name.startswith(fronts):
+                override.used = True
+                yield name.removeprefix(f"{path}."), override
         for key in keys:
             name = f"{path}.{key}"
             self.known.add(name)

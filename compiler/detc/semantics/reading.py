@@ -152,33 +152,37 @@ class Reader:
         meant: set[str] = set()
         """Keys that a misspelt one was meant to be: they are not missing besides."""
         for key, expr, at in self._assignments(items, schema, special):
+            known = schema.key(key)
+            if known is not None and not known.family:
+                key = known.name
             if key in given:
                 place = given[key].span
                 related = (Related(place, "first given here"),) if place else ()
                 self.report(self.rules.doubled_key(at, key=key, what=self.what, related=related))
                 continue
-            known = schema.key(key)
             if known is None:
                 self.unknown_key(at, key, schema.names)
                 meant.add(closest(key, schema.names) or "")
                 given[key] = Setting(key, MISSING, "spec", at)
                 continue
             given[key] = Setting(key, known.kind.read(expr, self, key), "spec", expr.span)
-        for key, override in self.overrides.under(path, schema.names):
+        families = [key.family for key in schema.keys if key.family]
+        for key, override in self.overrides.under(path, schema.spellings, families):
             known = schema.key(key)
             if known is not None:
+                key = key if known.family else known.name
                 value = override.read(known.kind, self, key)
                 given[key] = Setting(key, value, "--set", override.span)
         result = {name: setting for name, setting in given.items() if setting.value is not MISSING}
         if not partial:
             self.fill(schema, result, span, present={*given, *meant})
-        return {name: result[name] for name in schema.names if name in result}
+        return {name: result[name] for name in schema.in_order(result)}
 
     def fill(self, schema: Schema, entries: Entries, span: Span, present: Iterable[str] = ()) -> None:
         """Defaults for the keys that `entries` lacks; a finding for each that has none."""
         present = set(present)
         for key in schema.keys:
-            if key.name in entries:
+            if key.name in entries or key.family:
                 continue
             if key.default is not REQUIRED:
                 entries[key.name] = Setting(key.name, key.default, "default")
@@ -201,12 +205,12 @@ class Reader:
             if key is None:
                 self.unknown_key(node.span, name, schema.names, schema.what)
                 meant.add(closest(name, schema.names) or "")
-            elif name in values:
-                self.report(self.rules.doubled_key(node.span, key=name, what=schema.what))
+            elif key.name in values:
+                self.report(self.rules.doubled_key(node.span, key=key.name, what=schema.what))
             else:
-                values[name] = key.kind.read(expr, self, name)
+                values[key.name] = key.kind.read(expr, self, name)
                 if places is not None:
-                    places[name] = expr
+                    places[key.name] = expr
         for key in schema.keys:
             if key.name not in values and key.default is REQUIRED and key.name not in meant:
                 fix = key.example or f"{key.name} = .."
@@ -309,7 +313,7 @@ def label_of(block: tree.Block) -> str:
 
 def _groups(schema: Schema, prefix: str, block: tree.Block) -> bool:
     front = f"{prefix}{block.kind.id}."
-    return any(name.startswith(front) for name in schema.names)
+    return any(key.name.startswith(front) for key in schema.keys)
 
 
 def _key_span(item: tree.AnyItem) -> Span:

@@ -107,16 +107,18 @@ def _head_classes(model: Model | None) -> int | None:
 
 
 def check_parts(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
-    """`load` names parts of both models, `freeze` parts of this one."""
+    """`load` names parts of both models, `freeze` and `lr PART` parts of this one."""
     origin = by_id[draft.start[0]].model if draft.start else None
-    for key, models in (("load", (draft.model, origin)), ("freeze", (draft.model,))):
-        for part in draft.value(key) or ():
-            for model in dict.fromkeys(m.name for m in models if m):
-                if not _has_part(next(m for m in models if m and m.name == model), part):
-                    parts = {node.name.split(".")[0] for m in models if m and m.name == model for node in m.graph}
-                    remedy = did_you_mean(part, sorted(parts))
-                    at.report(NO_PART(draft.place(key), model=model, actual=part, key=key, remedy=remedy))
-                    draft.good = False
+    named = [(key, part) for key in ("load", "freeze") for part in draft.value(key) or ()]
+    named += [(f"lr.{part}", part) for part in draft.family("lr.")]
+    for key, part in named:
+        models = (draft.model, origin) if key == "load" else (draft.model,)
+        for model in dict.fromkeys(m.name for m in models if m):
+            if not _has_part(next(m for m in models if m and m.name == model), part):
+                parts = {node.name.split(".")[0] for m in models if m and m.name == model for node in m.graph}
+                remedy = did_you_mean(part, sorted(parts))
+                at.report(NO_PART(draft.place(key), model=model, actual=part, key=key, remedy=remedy))
+                draft.good = False
     if draft.value("load") and draft.value("start") is None:
         at.report(
             TRAIN.missing_key(draft.place("load"), what=f"stage `{draft.name}`", key="start", fix="start = STAGE.best")

@@ -50,6 +50,12 @@ class Draft:
         setting = self.entries.get(key)
         return setting.value if setting else None
 
+    def family(self, front: str) -> dict[str, Any]:
+        """The values of the keys that begin with `front`, by the rest of their names: `{"trunk": 1e-4}` for `lr.`."""
+        return {
+            name.removeprefix(front): setting.value for name, setting in self.entries.items() if name.startswith(front)
+        }
+
     def place(self, key: str) -> Span:
         setting = self.entries.get(key)
         return setting.span if setting and setting.span else self.span

@@ -144,6 +144,39 @@ WITHOUT_DATA = Rule(
     help='declare `data NAME = data.voc(root = path(".."))` and give the train block `data = NAME`',
 )
 
+ACCUMULATE = Rule(
+    "TRN127",
+    "error",
+    """stage `{name}` takes its batch of {allowed} pictures in {actual} parts, which cannot be equal
+
+    `batch` counts the pictures of one step of the optimiser, over all processes; `accumulate` says in how many equal parts
+    they go through the net, where they do not fit into memory at once.""",
+    help="make `batch` a multiple of {actual}",
+)
+CONTRADICTION = Rule(
+    "TRN128",
+    "error",
+    """stage `{name}` {problem}
+
+    Two settings of the stage cannot hold at the same time.""",
+    help="{remedy}",
+)
+NO_EFFECT = Rule(
+    "TRN129",
+    "warning",
+    """`{key}` of stage `{name}` changes nothing: {reason}
+
+    The stage trains as if the key were not there.""",
+    help="{remedy}",
+)
+SCHEDULE = Rule(
+    "TRN130",
+    "warning",
+    """the learning rate of stage `{name}` {problem}
+
+    Warmup, drops and the cosine count epochs of their own stage.""",
+    help="{remedy}",
+)
 PRUNING = Rule(
     "TRN140",
     "error",
@@ -156,5 +189,6 @@ PRUNING = Rule(
 
 RULES = (
     NO_MODEL, NO_DATA, UNKNOWN_STAGE, NO_CHECKPOINT, CYCLE, DOUBLED_STAGE, OTHER_MODEL, NO_PART, CALIBRATION, NOT_MEASURED,
-    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS, WITHOUT_DATA, PRUNING,
+    QUANTIZE_ORDER, AUTOCAST, CLASS_COUNT, FEWER_CLASSES, CLASS_WEIGHTS, NO_LABELS, WITHOUT_DATA,
+    ACCUMULATE, CONTRADICTION, NO_EFFECT, SCHEDULE, PRUNING,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from detc.semantics.schema.rules import TRAIN
 from detc.semantics.schema.train import stage_schema, train_schema
 from detc.semantics.stage_checks import check_data, check_length, check_parts
 from detc.semantics.stage_draft import Draft
+from detc.semantics.stage_optimizing import check_optimizing
 from detc.semantics.stage_options import quantized, resolved
 from detc.semantics.stage_pictures import check_pictures
 from detc.semantics.stage_rules import CYCLE, DOUBLED_STAGE, NO_CHECKPOINT, NO_MODEL, NOT_MEASURED, UNKNOWN_STAGE
@@ -125,6 +126,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         check_data(draft, at, program)
         check_parts(draft, by_id, at)
         check_pictures(draft, at, program)
+        check_optimizing(draft, at)
     ordered = _order(drafts, by_id, at)
     stages: list[Stage] = []
     done: dict[str, dict[str, Any]] = {}
@@ -143,7 +145,8 @@ def _merge(draft: Draft, at: Reader) -> None:
     """Own keys over those of the block over defaults; `lr` sets the rate of whichever optimiser is in force."""
     entries = {name: _inherited(setting) for name, setting in draft.block.items()}
     if "optimizer" in draft.own and "lr" not in draft.own:
-        entries.pop("lr", None)  # the stage's own optimiser brings its own rate
+        # The stage's own optimiser brings its own rates.
+        entries = {name: setting for name, setting in entries.items() if name != "lr" and not name.startswith("lr.")}
     for pair in (("epochs", "run"), ("run", "epochs")):
         if pair[0] in draft.own:
             entries.pop(pair[1], None)
@@ -167,9 +170,7 @@ def _merge(draft: Draft, at: Reader) -> None:
             draft.good = False
         entries["epochs"] = Setting("epochs", run.value, run.origin, run.span)
     words = ("lr", "run")  # other words for what stands in optimizer and epochs
-    draft.entries = {
-        n: entries[n] for n in schema.names if n in entries and not (n in words and entries[n].value is None)
-    }
+    draft.entries = {n: entries[n] for n in schema.in_order(entries) if not (n in words and entries[n].value is None)}
 
 
 def _inherited(setting: Setting) -> Setting:
@@ -191,7 +192,7 @@ def _arguments(setting: Setting, kind: Choice, paths: Iterable[str], at: Reader)
                 continue
             given = override.read(known.kind, at, name)
             if given is not MISSING:
-                setting = Setting(setting.name, {**setting.value, name: given}, "--set", override.span)
+                setting = Setting(setting.name, {**setting.value, known.name: given}, "--set", override.span)
     return setting
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal
 
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveInt, model_validator
 
 from detrt.lock.gate import Gate
 from detrt.lock.optimizing import Optimizer, Schedule
@@ -72,6 +72,8 @@ class Prune(Part):
 
 
 class Stage(Part):
+    """One entry of the lock's `stages`, with every key that `ir/lock.md` lists."""
+
     name: str
     train: str = ""
     id: str
@@ -82,9 +84,12 @@ class Stage(Part):
     load: list[str] = []
     freeze: Freeze = Freeze()
     epochs: int = Field(default=1, ge=0)
+    start_epoch: int = Field(default=0, ge=0)
     batch: PositiveInt = 16
+    accumulate: PositiveInt = 1
     images: PositiveInt | None = None
     optimizer: Optimizer = Optimizer()
+    rates: dict[str, float] = {}
     schedule: Schedule = Schedule()
     augment: list[dict[str, Any]] = []
     no_aug_epochs: int = Field(default=0, ge=0)
@@ -93,6 +98,9 @@ class Stage(Part):
     init: Init = Init()
     rescale: Rescale | None = None
     ema: float | None = Field(default=None, gt=0, lt=1)
+    ema_warmup: PositiveInt | None = None
+    sync_bn: bool = True
+    deterministic: bool = True
     amp: Literal["bf16", "fp16"] | None = None
     clip: float | None = Field(default=None, gt=0)
     channels_last: bool = True
@@ -101,11 +109,22 @@ class Stage(Part):
     choose: Literal["map50", "map", "loss"] = "map50"
     early_stop: EarlyStop | None = None
     score: Literal["coco", "pycocotools", "voc", "voc2007"] = "coco"
-    seed: int | None = 0
+    seed: int | None = 123
     quantize: Quantize = Quantize()
     calibrate: Calibrate | None = None
     prune: Prune | None = None
     gates: list[Gate] = []
+
+    @model_validator(mode="after")
+    def _steps_are_whole(self) -> Stage:
+        if self.batch % self.accumulate:
+            raise ValueError(f"a batch of {self.batch} cannot be done in {self.accumulate} equal parts")
+        return self
+
+    @property
+    def part(self) -> int:
+        """Pictures, over all processes, that go through the net at once."""
+        return self.batch // self.accumulate
 
 
 def earlier_stages(stage: Stage) -> Iterator[str]:

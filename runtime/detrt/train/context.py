@@ -58,13 +58,13 @@ class Context:
     def pictures(self, stage: Stage) -> Callable[[int], Iterable[Tensor]]:
         """Gives encoded batches of about so many training pictures, the same in every process."""
         task = self.task(stage)
-        return lambda images: task.pictures(images, batch=stage.batch, workers=self.workers)
+        return lambda images: task.pictures(images, batch=stage.part, workers=self.workers)
 
     def validate(self, stage: Stage, network: Network, split: str) -> Validation:
         """Figures of `network` on a split of the stage's data."""
         task, processes = self.task(stage), self.processes
         shape = {"rank": processes.rank, "world": processes.world, "workers": self.workers}
-        loader = task.plain_loader(split, batch=stage.batch, **shape)
+        loader = task.plain_loader(split, batch=stage.part, **shape)
         found = validate(network, network.model, task, task.head(stage), split, loader, processes, stage.score)
         assert found is not None  # nothing was asked to stop it
         return found

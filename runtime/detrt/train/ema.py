@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Mapping
 
 import torch
@@ -12,11 +13,13 @@ from torch import Tensor, nn
 class Ema:
     """Averages of every parameter; buffers are copied as they are.
 
-    The decay of step n is min(decay, (1 + n) / (10 + n)), so that the first steps do not remember the initial weights for long.
+    The decay of step n is min(decay, (1 + n) / (10 + n)), so that the first steps do not remember the initial weights for long;
+    with `warmup` steps it is decay * (1 - exp(-n / warmup)), as in YOLOX@6ddff48 (yolox/utils/ema.py, there 2000).
     """
 
-    def __init__(self, model: nn.Module, decay: float) -> None:
+    def __init__(self, model: nn.Module, decay: float, warmup: int | None = None) -> None:
         self.decay = decay
+        self.warmup = warmup
         self.steps = 0
         self.model = copy.deepcopy(model).eval().requires_grad_(False)
         self._averages: list[Tensor] = list(self.model.parameters())
@@ -27,7 +30,10 @@ class Ema:
     def update(self) -> None:
         """Moves the averages towards the model's weights after one optimiser step."""
         self.steps += 1
-        decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        if self.warmup is None:
+            decay = min(self.decay, (1 + self.steps) / (10 + self.steps))
+        else:
+            decay = self.decay * (1 - math.exp(-self.steps / self.warmup))
         torch._foreach_lerp_(self._averages, self._parameters, 1 - decay)
         for average, buffer in self._buffers:
             average.copy_(buffer)

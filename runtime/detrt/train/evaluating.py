@@ -67,7 +67,7 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         place(trained.network.model, processes.device, form)
         rule = found.rule or stage.score
         loader = task.plain_loader(
-            split, batch=stage.batch, rank=processes.rank, world=processes.world, workers=found.workers
+            split, batch=stage.part, rank=processes.rank, world=processes.world, workers=found.workers
         )
         scores = validate(
             trained.network, trained.network.model, task, task.head(stage), split, loader, processes, rule

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.distributed.nn.functional
 from torch import Tensor, nn
@@ -36,10 +38,22 @@ class SharedBatchNorm2d(nn.BatchNorm2d):
         return result
 
 
-def share_norms(model: nn.Module, processes: Processes) -> None:
-    """Lets every batch norm see the global batch, in place; names and parameters stay."""
+def share_norms(model: nn.Module, processes: Processes) -> nn.Module:
+    """Lets every batch norm see the global batch; names and parameters stay. On GPUs with torch's own kernel, which gives
+    other modules back; elsewhere in place.
+    """
     if processes.world == 1:
-        return
+        return model
+    if processes.device.type == "cuda":
+        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
     for module in model.modules():
         if type(module) is nn.BatchNorm2d and module.affine:
             module.__class__ = SharedBatchNorm2d
+    return model
+
+
+def hold_norms(model: nn.Module, stands_still: Callable[[str], bool]) -> None:
+    """Puts the batch norms whose names `stands_still` into evaluation mode: a frozen part keeps its statistics too."""
+    for name, module in model.named_modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm) and stands_still(name):
+            module.eval()

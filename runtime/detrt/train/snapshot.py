@@ -38,20 +38,21 @@ class Standing:
 
 def snapshot(training: TrainingStage) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Tensors and state of a checkpoint; every process has to take part, for each has random numbers of its own."""
-    everyone = training.processes.gather(randomness.capture(training.device))
-    tensors = {f"model/{name}": value for name, value in training.model.state_dict().items()}
-    if training.ema is not None:
-        tensors |= {f"ema/{name}": value for name, value in training.ema.state_dict().items()}
-    tensors |= {f"head/{name}": value for name, value in training.head.state_dict().items()}
-    tensors |= _moments(training.optimizer, training.named)
+    learner = training.learner
+    everyone = training.processes.gather(randomness.capture(learner.device))
+    tensors = {f"model/{name}": value for name, value in learner.model.state_dict().items()}
+    if learner.ema is not None:
+        tensors |= {f"ema/{name}": value for name, value in learner.ema.state_dict().items()}
+    tensors |= {f"head/{name}": value for name, value in learner.head.state_dict().items()}
+    tensors |= _moments(learner.optimizer, learner.named)
     for rank, (states, _) in enumerate(everyone):
         tensors |= {f"random/{rank}/{name}": value for name, value in states.items()}
     return tensors, {
         "identity": training.identity,
         "seed": training.seed,
         "standing": asdict(training.at),
-        "ema_steps": training.ema.steps if training.ema else None,
-        "scaler": training.scaler.state_dict(),
+        "ema_steps": learner.ema.steps if learner.ema else None,
+        "scaler": learner.scaler.state_dict(),
         "world": training.processes.world,
         "data": training.data_hash,
         "random": [words for _, words in everyone],
@@ -60,20 +61,20 @@ def snapshot(training: TrainingStage) -> tuple[dict[str, Tensor], dict[str, Any]
 
 def put_back(training: TrainingStage, checkpoint: Checkpoint) -> None:
     """Everything that `snapshot` took. Tells if the data or the number of processes has changed since."""
-    state = checkpoint.state
+    state, learner = checkpoint.state, training.learner
     training.at = Standing(**state["standing"])
-    training.model.load_state_dict(checkpoint.group("model"))
-    if training.ema is not None:
-        training.ema.load_state_dict(checkpoint.group("ema"), state["ema_steps"])
-    training.head.load_state_dict(checkpoint.group("head"))
-    _put_back_moments(training.optimizer, training.named, checkpoint.group("optimizer"))
+    learner.model.load_state_dict(checkpoint.group("model"))
+    if learner.ema is not None:
+        learner.ema.load_state_dict(checkpoint.group("ema"), state["ema_steps"])
+    learner.head.load_state_dict(checkpoint.group("head"))
+    _put_back_moments(learner.optimizer, learner.named, checkpoint.group("optimizer"))
     if state["scaler"]:
-        training.scaler.load_state_dict(state["scaler"])
+        learner.scaler.load_state_dict(state["scaler"])
     if state["data"] != training.data_hash:
         training.progress.say("the data set has changed since the checkpoint: the run goes on, but is not the same run")
     rank, world = training.processes.rank, training.processes.world
     if state["world"] == world:
-        randomness.restore(checkpoint.group(f"random/{rank}"), state["random"][rank], training.device)
+        randomness.restore(checkpoint.group(f"random/{rank}"), state["random"][rank], learner.device)
     else:
         training.progress.say(f"the checkpoint is of {state['world']} processes, this run has {world}")
 

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
-from torch.nn.parallel import DistributedDataParallel
+from torch import Tensor
 
 from detrt.data.loader import Batch
 from detrt.errors import DetrtError
@@ -18,14 +17,11 @@ from detrt.train import randomness
 from detrt.train.checkpoint import Checkpoint, write_checkpoint
 from detrt.train.context import Context
 from detrt.train.contracts import Loader
-from detrt.train.ema import Ema
 from detrt.train.histograms import of_parameters
 from detrt.train.interrupts import Interrupted
-from detrt.train.network import Network, frozen
-from detrt.train.optimizer import add_l2_gradient, l2_term, make_optimizer
-from detrt.train.precision import autocast_dtype, place
+from detrt.train.learner import Learner
+from detrt.train.network import Network
 from detrt.train.progress import Clock, duration
-from detrt.train.schedule import learning_rate
 from detrt.train.snapshot import Standing, put_back, snapshot
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
@@ -35,32 +31,19 @@ class TrainingStage:
     """Trains `network` as `stage` says, in the stage's folder. `seed` is the stage's own, or the one drawn for it."""
 
     def __init__(self, context: Context, stage: Stage, number: int, network: Network, seed: int) -> None:
-        self.stage, self.network, self.seed, processes = stage, network, seed, context.processes
+        self.stage, self.seed, processes = stage, seed, context.processes
         self.task, self.identity = context.task(stage), context.identity(stage)
         self.data_hash = context.data_hashes()[stage.data]
         self.processes, self.interrupts, self.progress = processes, context.interrupts, context.progress
         self.folder = context.folder.stage(stage.id)
-        self.device = processes.device
-        self.format = torch.channels_last if stage.channels_last else torch.contiguous_format
-        self.model = network.model
-        place(self.model, self.device, self.format)
-        # What the device package holds still (a batch norm already folded) stays so, whatever the stage freezes.
-        self.named = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
-        self.optimizer = make_optimizer(stage.optimizer, list(self.named.values()))
-        self.ema = Ema(self.model, stage.ema) if stage.ema is not None else None
-        self.dtype = autocast_dtype(stage, self.device, self.progress.note)
-        self.head = self.task.head(stage)
-        self.head.attach(self.model)
-        self.scaler = torch.amp.GradScaler(self.device.type, enabled=self.dtype is torch.float16)
-        self.at = Standing()
-        self.terms: tuple[str, ...] = ()
+        self.learner = Learner(stage, network, self.task.head(stage), processes, self.progress.note)
+        self.at = Standing(epoch=stage.start_epoch)
         shape = {"rank": processes.rank, "world": processes.world, "workers": context.workers}
         self.loader = self.task.train_loader(stage, seed=seed, **shape)
         self.held_out: Loader | None = None
         if self.task.has_split("val"):
-            self.held_out = self.task.plain_loader("val", batch=stage.batch, **shape)
-        self.forward: nn.Module = self.model
-        self._freeze(0)
+            self.held_out = self.task.plain_loader("val", batch=stage.part, **shape)
+        self.learner.freeze(stage.start_epoch)
         randomness.seed_all(seed, number, processes.rank)
 
     # -- the loop
@@ -78,42 +61,49 @@ class TrainingStage:
         return self.at
 
     def _one_epoch(self, trackers: Trackers) -> None:
-        at, stage = self.at, self.stage
-        rate = learning_rate(stage.schedule, stage.optimizer.lr, at.epoch, stage.epochs)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        self._freeze(at.epoch)
-        self.head.begin_epoch(at.epoch, stage.epochs, at.epoch >= stage.epochs - stage.no_aug_epochs)
-        self.model.train()
+        at, stage, learner = self.at, self.stage, self.learner
+        learner.begin_epoch(at.epoch)
         clock, started = Clock(), time.monotonic()
-        sums = torch.tensor(list(at.sums.values()), dtype=torch.float64, device=self.device)
+        sums = torch.tensor(list(at.sums.values()), dtype=torch.float64, device=self.processes.device)
         steps = len(self.loader)
-        first = at.step
+        begun_at = at.step
+        self._set_rate(max(0, at.step - 1), steps)
         for batch in self._batches(clock):
-            if self.interrupts.look(at.step, self.processes):
+            first = at.step % stage.accumulate == 0
+            # Between two steps of the optimiser only: a checkpoint holds no gradients.
+            if first and self.interrupts.look(at.step // stage.accumulate, self.processes):
                 break
+            if first:
+                self._set_rate(at.step, steps)
             begun = time.perf_counter()
-            terms = self._step(batch)
-            sums = sums.add_(terms) if len(sums) else terms.double()
+            parts = min(stage.accumulate, steps - at.step // stage.accumulate * stage.accumulate)
             at.step += 1
+            terms = learner.step(batch, first, at.step % stage.accumulate == 0 or at.step == steps, parts)
+            sums = sums.add_(terms) if len(sums) else terms.double()
             clock.steps += time.perf_counter() - begun
             if self.progress.wants_step(at.step):
                 loss = self._checked(float(sums.sum()) / at.step)
-                pace = clock.total / (at.step - first)
+                pace = clock.total / (at.step - begun_at)
                 self.progress.step(
                     at.epoch, at.step, steps, loss, clock, pace * (steps * (stage.epochs - at.epoch) - at.step)
                 )
-        at.sums = dict(zip(self.terms, sums.tolist(), strict=False))
+        at.sums = dict(zip(learner.terms, sums.tolist(), strict=False))
         at.seconds += time.monotonic() - started
         if self.interrupts.run:
             self._leave()
         by_hand = self.interrupts.stage
         due = by_hand or (at.epoch + 1) % stage.validate_every == 0 or at.epoch + 1 == stage.epochs
-        histograms = of_parameters(self.model) if due and trackers.wants_histograms and self.processes.first else {}
+        histograms = of_parameters(learner.model) if due and trackers.wants_histograms and self.processes.first else {}
         found = (
             self._validated(trackers.wants_histograms) if due and not (by_hand and at.best_epoch is not None) else None
         )
-        self._close_epoch(rate, clock, found, trackers, histograms, by_hand)
+        self._close_epoch(clock, found, trackers, histograms, by_hand)
+
+    def _set_rate(self, step: int, steps: int) -> None:
+        """Takes the learning rate that `step` of the present epoch is done with: that of the first part of its batch."""
+        by_step = self.stage.schedule.by == "step"
+        begins = step // self.stage.accumulate * self.stage.accumulate
+        self.learner.set_rate(self.at.epoch + (begins / steps if by_step else 0))
 
     def _batches(self, clock: Clock) -> Iterator[Batch]:
         """The rest of the present epoch, its waiting time put down in `clock`."""
@@ -126,34 +116,6 @@ class TrainingStage:
             if batch is None:
                 return
             yield batch
-
-    def _step(self, batch: Batch) -> Tensor:
-        """One step of the optimiser; the weighted terms of the loss of this process's pictures, in the order of
-        `self.terms`.
-        """
-        stage = self.stage
-        inputs = batch.inputs.to(self.device, non_blocking=True, memory_format=self.format)
-        with torch.autocast(self.device.type, self.dtype or torch.bfloat16, enabled=self.dtype is not None):
-            outputs = self.forward(inputs)
-        targets = batch.targets.to(self.device, non_blocking=True)
-        found = self.head.loss(self.network.head_values(outputs), targets, self.processes.sum)
-        self.terms = tuple(sorted(found))
-        terms = torch.stack([found[name] for name in self.terms])
-        # DistributedDataParallel averages gradients over processes; the loss is a sum over all of them.
-        loss = terms.sum() * self.processes.world
-        self.optimizer.zero_grad(set_to_none=True)
-        self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
-        self.scaler.unscale_(self.optimizer)
-        parameters = [parameter for parameter in self.named.values() if parameter.requires_grad]
-        if stage.optimizer.l2 == "loss" and stage.optimizer.weight_decay:
-            add_l2_gradient(parameters, stage.optimizer.weight_decay)
-        if stage.clip is not None:
-            nn.utils.clip_grad_norm_(parameters, stage.clip)
-        self.scaler.step(self.optimizer)
-        self.scaler.update()
-        if self.ema is not None:
-            self.ema.update()
-        return terms.detach()
 
     def _checked(self, loss: float) -> float:
         if not math.isfinite(loss):
@@ -172,10 +134,10 @@ class TrainingStage:
             return None
         begun = time.monotonic()
         found = validate(
-            self.network,
-            self.ema.model if self.ema else self.model,
+            self.learner.network,
+            self.learner.best,
             self.task,
-            self.head,
+            self.learner.head,
             "val",
             self.held_out,
             self.processes,
@@ -190,7 +152,6 @@ class TrainingStage:
 
     def _close_epoch(
         self,
-        rate: float,
         clock: Clock,
         found: Validation | None,
         trackers: Trackers,
@@ -201,9 +162,9 @@ class TrainingStage:
         sums = self._over_processes(at.sums)
         values = {f"train/{name}": value / max(1, at.step) for name, value in sums.items()}
         loss = self._checked(sum(values.values()))
-        if stage.optimizer.l2 == "loss" and stage.optimizer.weight_decay:
-            values["train/l2"] = float(l2_term(list(self.named.values()), stage.optimizer.weight_decay))
-        values = {"lr": rate, "train/loss": loss, **values}
+        l2 = self.learner.l2()
+        values |= {"train/l2": l2} if l2 is not None else {}
+        values = {"lr": self.learner.rate, "train/loss": loss, **values}
         if found is not None:
             values |= {f"val/{name}": value for name, value in found.metrics.items()}
         better = self._judge(found.metrics if found else None)
@@ -230,7 +191,7 @@ class TrainingStage:
     def _over_processes(self, sums: dict[str, float]) -> dict[str, float]:
         names = sorted(sums)
         total = self.processes.sum(
-            torch.tensor([sums[name] for name in names], dtype=torch.float64, device=self.device)
+            torch.tensor([sums[name] for name in names], dtype=torch.float64, device=self.processes.device)
         )
         return {name: float(value) for name, value in zip(names, total, strict=True)}
 
@@ -267,20 +228,6 @@ class TrainingStage:
         self.at.best_epoch, self.at.ended = 0, "all epochs"
         self.save()
 
-    def _freeze(self, epoch: int) -> None:
-        """Sets what may move in `epoch`; the wrapper that sums gradients is made anew when that changes."""
-        wanted = {name: not frozen(name, self.stage, epoch) for name in self.named}
-        changed = any(self.named[name].requires_grad != moves for name, moves in wanted.items())
-        for name, moves in wanted.items():
-            self.named[name].requires_grad_(moves)
-        if not any(wanted.values()):
-            raise DetrtError(f"stage `{self.stage.id}` freezes every weight", remedy="name fewer prefixes in `freeze`")
-        if self.processes.world > 1 and (changed or self.forward is self.model):
-            ids = [self.device] if self.device.type == "cuda" else None
-            self.forward = DistributedDataParallel(
-                self.model, device_ids=ids, broadcast_buffers=False, gradient_as_bucket_view=True
-            )
-
     # -- the disk
 
     def _leave(self) -> None:
@@ -297,10 +244,10 @@ class TrainingStage:
             "epoch": self.at.epoch + 1,
             "metrics": metrics,
             "seed": self.seed,
-            "caps": self.network.caps,
-            "output_scale": self.network.scale,
+            "caps": self.learner.network.caps,
+            "output_scale": self.learner.network.scale,
         }
-        write_checkpoint(path, (self.ema.model if self.ema else self.model).state_dict(), state)
+        write_checkpoint(path, self.learner.best.state_dict(), state)
 
     def save(self) -> None:
         """Writes `last.safetensors`: everything that the rest of the run depends on."""
@@ -311,5 +258,5 @@ class TrainingStage:
     def restore(self, checkpoint: Checkpoint) -> None:
         """Puts everything back that `save` wrote."""
         put_back(self, checkpoint)
-        self.terms = tuple(self.at.sums)
-        self._freeze(self.at.epoch)
+        self.learner.terms = tuple(self.at.sums)
+        self.learner.freeze(self.at.epoch)

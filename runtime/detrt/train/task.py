@@ -83,7 +83,7 @@ class DetectionTask:
             self.dataset("train"),
             self.encoding,
             self._target_maker.targets,
-            batch=stage.batch,
+            batch=stage.part,
             augment=stage.augment,
             multiscale=stage.multiscale.model_dump() if stage.multiscale else None,
             gentle_from=stage.epochs - stage.no_aug_epochs if stage.no_aug_epochs else None,

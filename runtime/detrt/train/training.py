@@ -26,7 +26,7 @@ from detrt.train.trackers import Scene, Trackers
 def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
     """Trains stage `number`, or goes on with it where its last checkpoint stands."""
     exact_float32(stage.quantize.any())
-    repeatable(stage.seed is not None)
+    repeatable(stage.deterministic and stage.seed is not None)
     training = _begun(context, number, stage)
     folder = context.folder.stage(stage.id)
     config = {"spec": context.lock.spec.name, "seed": training.seed}
@@ -38,12 +38,12 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
             at = training.run(trackers)
     finally:
         trackers.close()
-    _tell_clipped(context, training.model)
+    _tell_clipped(context, training.learner.model)
     final, split = at.best_metrics, "val"
     if context.task(stage).has_split("test"):  # which has chosen nothing
         best = context.folder.best(stage.id)
-        load_weights(training.model, context.processes.first_does(lambda: read_weights(best)), best, [])
-        final, split = context.validate(stage, training.network, "test").metrics, "test"
+        load_weights(training.learner.model, context.processes.first_does(lambda: read_weights(best)), best, [])
+        final, split = context.validate(stage, training.learner.network, "test").metrics, "test"
     took = duration(time.monotonic() - begun)
     context.progress.note(f"{stage.name}: {at.ended}, best in epoch {at.best_epoch}, {took}")
     return Outcome(at.best_metrics, at.ended, training.seed, final, split, at.epoch, at.best_epoch, at.seconds)
@@ -68,7 +68,8 @@ def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
     network = quantise(
         model, context.lock, stage, context.caps(stage), context.backend, checkpoint is None, context.pictures(stage)
     )
-    share_norms(network.model, processes)
+    if stage.sync_bn:
+        network.model = share_norms(network.model, processes)
     context.interrupts.begin_stage(context.folder.stage(stage.id))
     training = TrainingStage(context, stage, number, network, seed)
     if checkpoint is not None:
@@ -83,7 +84,7 @@ def first_model(context: Context, stage: Stage) -> nn.Module:
     path = weights_of(context, stage.start) if stage.start is not None else context.options.init_from
     if stage.start is None:
         described = context.lock.model_named(stage.model)
-        initialise(model, described, stage.init, context.pictures(stage)(stage.batch))
+        initialise(model, described, stage.init, context.pictures(stage)(stage.part))
     if path is not None:
         load_weights(model, context.processes.first_does(lambda: read_weights(path)), path, stage.load)
     return model

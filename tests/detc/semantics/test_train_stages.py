@@ -21,6 +21,7 @@ def test_defaults_are_the_vendors_recipe(tmp_path: Path) -> None:
     options = program.stages[0].options
     assert options["optimizer"] == {
         "name": "sgd", "lr": 1e-3, "momentum": 0.9, "weight_decay": 3e-6, "l2": "loss", "betas": [0.9, 0.999],
+        "nesterov": False, "decay": "all",
     }  # fmt: skip
     assert options["batch"] == 16
     assert {key: options["loss"][key] for key in ("loc", "contain", "not_contain", "noobj", "cls")} == {
@@ -148,6 +149,10 @@ train first on big {{ stage learn {{ run = 42 epochs }} }}
         ("stage a { epochs = 3  loss.class_weights = [1, 2, 3] }", "TRN124", "[1, 2, 3]", ""),
         ("stage a { epochs = 3  data = cels }", "TRN111", "cels", "did you mean `cells`?"),
         ("stage a { epochs = 3 } stage b { calibrate caps = percentile(99)  images = 5 }", "TRN118", "percentile(99)", ""),
+        ("stage a { epochs = 3  accumulate = 3 }", "TRN127", "3", "make `batch` a multiple of 3"),
+        ("stage a { epochs = 3  optimizer = sgd(nesterov = true, momentum = 0) }", "TRN128", "sgd", "`momentum = 0.9`"),
+        ("stage a { epochs = 3  start_epoch = 3 }", "TRN128", "3", "below 3"),
+        ("stage a { epochs = 3  lr trun = 1e-4 }", "TRN117", "1e-4", ""),
         ("stage a { epochs = 3 } stage b { epochs = 2  quantize activations = a.caps }", "TRN119", "a.caps", ""),
     ],
 )  # fmt: skip
@@ -231,3 +236,41 @@ def test_a_stage_that_prunes_cuts_down_the_model_of_its_start(
     assert codes(program) == ["TRN140"]
     finding = errors(program)[0]
     assert under(program, finding) == place and remedy in finding.help
+
+
+@pytest.mark.parametrize(
+    ("stage", "code", "says"),
+    [
+        ("ema_warmup = 2000 steps", "TRN129", "averages no weights"),
+        ("freeze = p4  lr p4 = 1e-4", "TRN129", "holds it still"),
+        ("schedule = cosine(warmup = 9 epochs)", "TRN130", "warms up for 9 epochs"),
+        ("schedule = multistep(at = [2 epochs, 12 epochs])", "TRN130", "drops in epoch 12"),
+        ("schedule = cosine(t_max = 5 epochs)", "TRN130", "rises again after 5 epochs"),
+    ],
+)
+def test_what_surprises_is_a_warning(tmp_path: Path, stage: str, code: str, says: str) -> None:
+    program = program_of(tmp_path, trained(f"stage a {{ epochs = 9  {stage} }}"))
+    assert [finding.code for finding in program.findings if finding.level == "warning"] == [code]
+    assert says in next(finding.message for finding in program.findings if finding.code == code)
+    assert len(program.stages) == 1
+
+
+def test_rates_of_parts_and_the_names_of_other_tools(tmp_path: Path) -> None:
+    program = program_of(
+        tmp_path,
+        trained("""
+  global_seed = 7  lr = 1e-2  lr p4 = 1e-3
+  stage a { epochs = 9  eval_interval = 3 epochs  save_history = true
+            schedule = yoloxwarmcos(warmup_epochs = 1 epochs, min_lr_ratio = 0.1)  no_aug_epochs = 2 epochs }
+  stage b { epochs = 9  optimizer = adam() }
+"""),
+        {"train.steps.a.lr.p4": "1e-5"},
+    )
+    assert not errors(program)
+    a, b = (stage.options for stage in program.stages)
+    assert (a["rates"], b["rates"]) == ({"p4": 1e-5}, {})
+    assert (a["seed"], a["validate_every"], a["save_every"], a["no_aug_epochs"]) == (7, 3, 1, 2)
+    assert a["schedule"] == {
+        "name": "yoloxwarmcos", "by": "step", "warmup": 1, "warmup_from": 0.0, "floor": 0.1, "no_aug": None,
+        "every": None, "milestones": [], "gamma": 0.1, "t_max": None,
+    }  # fmt: skip

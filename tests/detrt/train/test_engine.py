@@ -304,18 +304,33 @@ def test_a_signal_outside_the_loop_ends_the_run_at_once(tmp_path: Path, monkeypa
     assert run(path, "--name", "a", "--resume") == 0
 
 
+EVERY_KNOB = {
+    "optimizer": {"name": "sgd", "lr": 1e-2, "nesterov": True, "weight_decay": 1e-3, "l2": "loss", "decay": "weights"},
+    "rates": {"conv2": 1e-3},
+    "schedule": {"name": "yoloxwarmcos", "by": "step", "warmup": 1, "warmup_from": 0.0, "floor": 0.1},
+    "no_aug_epochs": 1,
+    "accumulate": 2,
+    "ema_warmup": 4,
+    "freeze": {"prefixes": ["conv1"], "epochs": 2},
+    "start_epoch": 1,
+}
+
+
+@pytest.mark.parametrize(("knobs", "every"), [({}, 3), (EVERY_KNOB, 4)], ids=["plain", "every knob"])
 def test_an_interrupt_in_the_middle_of_an_epoch_changes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, knobs: dict[str, Any], every: int
 ) -> None:
     from detrt.train.interrupts import Interrupts
 
-    path = write_lock(tmp_path, [stage("float", epochs=3)])
+    path = write_lock(
+        tmp_path, [stage("float", **{"epochs": 4 if knobs else 3, **knobs})], pictures=10 if knobs else 12
+    )
     assert run(path, "--name", "whole") == 0
     real, looks = Interrupts.look, [0]
 
     def look(self: Interrupts, step: int, processes: Any) -> bool:
         looks[0] += 1
-        if looks[0] % 3 == 0:
+        if looks[0] % every == 0:
             self._asked = signal.SIGINT
         return real(self, step, processes)
 

@@ -45,7 +45,7 @@ def test_the_decay_of_the_loss_is_that_of_the_written_out_term() -> None:
     ],
 )
 def test_makes_optimisers(options: dict[str, Any], kind: type, decay: float) -> None:
-    made = make_optimizer(locks.Optimizer(**options), list(Tiny().parameters()))
+    made = make_optimizer(locks.Optimizer(**options), dict(Tiny().named_parameters()))
     assert type(made) is kind
     assert made.param_groups[0]["weight_decay"] == decay
 

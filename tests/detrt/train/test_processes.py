@@ -104,7 +104,7 @@ def norms_over_processes(rank: int, port: int, folder: str) -> None:
 
     dist.init_process_group("gloo", init_method=f"tcp://127.0.0.1:{port}", rank=rank, world_size=2)
     x, net = batch_and_net()
-    share_norms(net, Processes(rank, 2, torch.device("cpu")))
+    net = share_norms(net, Processes(rank, 2, torch.device("cpu")))
     half = x.chunk(2)[rank].clone().requires_grad_()
     net(half).square().mul(torch.arange(5.0)[:, None, None]).sum().backward()
     gradients = [parameter.grad for parameter in net.parameters()]

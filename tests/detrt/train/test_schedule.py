@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -38,6 +40,44 @@ def test_cosine_ends_near_its_floor() -> None:
     assert rates[0] == 1.0
     assert rates[50] == pytest.approx(0.55)
     assert rates[100] == pytest.approx(0.1)
+
+
+def test_yoloxwarmcos_is_that_of_yolox_at_every_step() -> None:
+    def yolox(lr: float, ratio: float, total: int, warm: int, start: float, no_aug: int, step: int) -> float:
+        """The formula of YOLOX@6ddff48 in its own terms: everything in steps."""
+        low = lr * ratio
+        if step <= warm:
+            return (lr - start) * (step / warm) ** 2 + start
+        if step >= total - no_aug:
+            return low
+        return low + 0.5 * (lr - low) * (1 + math.cos(math.pi * (step - warm) / (total - warm - no_aug)))
+
+    steps, epochs = 7, 30
+    schedule = Schedule(name="yoloxwarmcos", by="step", warmup=5, warmup_from=1e-4, floor=0.05)
+    found = [learning_rate(schedule, 1e-2, step / steps, epochs, no_aug=4) for step in range(steps * epochs)]
+    expected = [yolox(1e-2, 0.05, steps * epochs, steps * 5, 1e-4, steps * 4, step) for step in range(steps * epochs)]
+    assert found == pytest.approx(expected, rel=1e-12)
+
+
+def test_the_cosine_with_t_max_is_torchs() -> None:
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+    theirs = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=0.001)
+    expected = []
+    for _ in range(12):
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        theirs.step()
+    schedule = Schedule(name="cosine", floor=0.1, t_max=8)
+    assert [learning_rate(schedule, 0.01, epoch, 12) for epoch in range(12)] == pytest.approx(expected, rel=1e-9)
+
+
+def test_lavas_schedule_falls_to_its_share_and_counts_epochs() -> None:
+    schedule = Schedule(name="lava", warmup=10, floor=0.01)
+    rates = [learning_rate(schedule, 1e-4, epoch, 200) for epoch in range(201)]
+    assert rates[0] == pytest.approx(1e-6)
+    assert rates[100] == pytest.approx(1e-4 * (0.5 * 0.99 + 0.01))
+    assert rates[200] == pytest.approx(1e-6)
+    assert max(range(201), key=rates.__getitem__) == 10
 
 
 @given(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +17,9 @@ REQUIRED: Any = object()
 class Key:
     """`name` may be dotted (`loss.noobj`): then `loss noobj = 1`, `loss.noobj = 1` and `loss { noobj = 1 }` all set it.
 
-    `default` is the resolved value (plain JSON), REQUIRED if the key must be given; `example` is a line for the remedy.
+    A name that ends in `.*` (`lr.*`) is a family: `lr trunk = 1e-4` gives the entry `lr.trunk`. `default` is the resolved
+    value (plain JSON), REQUIRED if the key must be given; `example` is a line for the remedy; `known_as` are the names that
+    other tools have for the key, which are taken as well.
     """
 
     name: str
@@ -25,6 +27,12 @@ class Key:
     default: Any = REQUIRED
     doc: str = ""
     example: str = ""
+    known_as: tuple[str, ...] = ()
+
+    @property
+    def family(self) -> str:
+        """What the names of a family begin with, `lr.`; empty for a single key."""
+        return self.name[:-1] if self.name.endswith(".*") else ""
 
 
 @dataclass(eq=False, repr=False)
@@ -37,11 +45,27 @@ class Schema:
     """Entries that every value of this schema carries besides, such as a computed default."""
 
     def key(self, name: str) -> Key | None:
-        return next((key for key in self.keys if key.name == name), None)
+        """The key that is called `name`, by its own name, by one of other tools, or as a member of a family."""
+        for key in self.keys:
+            if key.name == name or name in key.known_as or (key.family and name.startswith(key.family)):
+                return key
+        return None
 
     @property
     def names(self) -> tuple[str, ...]:
-        return tuple(key.name for key in self.keys)
+        """The names of all single keys."""
+        return tuple(key.name for key in self.keys if not key.family)
+
+    @property
+    def spellings(self) -> tuple[str, ...]:
+        """The names of all single keys, and those that other tools have for them."""
+        return tuple(name for key in self.keys if not key.family for name in (key.name, *key.known_as))
+
+    def in_order(self, given: Iterable[str]) -> list[str]:
+        """The names among `given` that this schema has, in the order of its keys."""
+        places = {key.name: place for place, key in enumerate(self.keys)}
+        known = {name: key for name in given if (key := self.key(name)) is not None}
+        return sorted(known, key=lambda name: places[known[name].name])
 
     def defaults(self) -> dict[str, Any]:
-        return {key.name: key.default for key in self.keys if key.default is not REQUIRED}
+        return {key.name: key.default for key in self.keys if key.default is not REQUIRED and not key.family}
