@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from detc.codegen.det.labels import check_label, is_numbered
 from detc.codegen.det.template import Block, Call, Text, render
 from detc.codegen.det.words import Unwritable, det_name, literal
-from detc.codegen.det.writer import Fragment, Refs, Writer, check_label, is_numbered, listed
+from detc.codegen.det.writer import Fragment, Refs, Writer, listed
 from detc.codegen.names import inert
 from detc.codegen.tree import Place, places
 from detc.ir.graph import Graph, Node

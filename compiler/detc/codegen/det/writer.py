@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
+from detc.codegen.det.labels import base_name, base_of, check_label, is_numbered
 from detc.codegen.det.template import Args, Block, Call, Piece, Text, Value, flat, skeleton
-from detc.codegen.det.words import Defaults, Spelling, Unwritable, det_name, is_name, spellings
+from detc.codegen.det.words import Defaults, Spelling, Unwritable, det_name, spellings
 from detc.codegen.tree import Place, relative
 from detc.ir.graph import Graph, Node
 from detc.ir.ops import OPS
@@ -321,27 +322,6 @@ class Refs:
 def listed(parts: Sequence[Fragment]) -> Text:
     """The fragments with commas between them."""
     return tuple(piece for part in parts for piece in (*part.text, ", "))[:-1]
-
-
-def is_numbered(place: Place) -> bool:
-    return bool(place.inner) and all(name.isdigit() for name in place.inner)
-
-
-def base_of(local: str, word: str) -> bool:
-    """Whether `local` is `word` with an ordinal."""
-    rest = local.removeprefix(word)
-    return rest != local and rest.removeprefix("_" if word[-1:].isdigit() else "").isdigit()
-
-
-def base_name(local: str) -> str:
-    """`inverted` of `inverted1`: what a place is called that is no block's."""
-    word = local.rstrip("0123456789")
-    return f"{local}_layers" if word == local or not word else word
-
-
-def check_label(name: str, place: Place) -> None:
-    if not is_name(name) or (place.path and name in TENSOR_ATTRIBUTES):
-        raise Unwritable(f"`{name}` in `{place.path or 'the model'}` is no name of the language")
 
 
 def _reads(writer: Writer, children: Sequence[Place], child: Place) -> int:
