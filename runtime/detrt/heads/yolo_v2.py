@@ -49,7 +49,8 @@ class YoloV2Head(Head):
     def loss(
         self, outputs: Any, targets: Tensor, reduce: Reduce | None = None, update: bool = True
     ) -> dict[str, Tensor]:
-        """`coord`, `object`, `noobject`, `cls` and, at first, `prior`, divided by the pictures of the global batch.
+        """`coord`, `object`, `noobject`, `cls` and `prior` (0 after the first pictures), divided by the pictures of the
+        global batch.
 
         `targets` [n, G, 5]; see v2_loss.
         """
@@ -123,7 +124,7 @@ def v2_loss(raw: Tensor, targets: Tensor, anchors: Tensor, weights: V2Loss, earl
         "noobject": weights.noobject * half_square(confidence * (free & ~mine)),
         "cls": weights.cls * classes,
     }
-    if early:
-        others = raw[..., :4][~mine]
-        terms["prior"] = weights.prior * half_square(torch.cat([others[:, :2].sigmoid() - 0.5, others[:, 2:]], 1))
+    if weights.target == "darknet" and weights.prior_images:
+        others = raw[..., :4][~mine] if early else raw[:0].reshape(0, raw.shape[4])
+        terms["prior"] = weights.prior * half_square(torch.cat([others[:, :2].sigmoid() - 0.5, others[:, 2:4]], 1))
     return terms
