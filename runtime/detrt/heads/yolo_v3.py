@@ -91,7 +91,7 @@ def v3_loss(raw: Tensor, targets: Tensor, anchors: Tensor, mask: tuple[int, ...]
     mine = torch.zeros_like(best, dtype=torch.bool)
     mine[at] = True
     near = (best > weights.truth) & ~mine
-    if bool(near.any()):
+    if weights.truth < 1 and bool(near.any()):  # no IoU exceeds 1
         more = near.nonzero(as_tuple=True)
         found = targets[more[0], which[more]].to(raw.dtype)
         low, high = found[:, 1:3], found[:, 3:5]
