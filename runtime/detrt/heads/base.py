@@ -100,7 +100,7 @@ class Head:
         """Told before each epoch, from 0; `no_aug`: one of the last, without augmentation."""
 
     def track(self, step: int) -> dict[str, float] | None:
-        """Figures to be recorded at this step of the stage, from 0, if there are any."""
+        """Figures of this process to be written down after `step` steps of the stage; they add up over processes."""
         return None
 
     def state_dict(self) -> dict[str, Tensor]:

@@ -50,6 +50,9 @@ class Head(Protocol):
     def begin_epoch(self, epoch: int, epochs: int, no_aug: bool) -> None:
         """Told before each epoch, from 0; `no_aug`: one of the last, without mosaic, mixup, affine and other sizes."""
 
+    def track(self, step: int) -> dict[str, float] | None:
+        """Figures of this process to be written down after `step` steps of the stage; they add up over processes."""
+
     def state_dict(self) -> dict[str, Tensor]: ...
 
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...

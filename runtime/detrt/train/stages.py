@@ -23,6 +23,7 @@ from detrt.train.learner import Learner
 from detrt.train.network import Network
 from detrt.train.progress import Clock, duration
 from detrt.train.snapshot import Standing, put_back, snapshot
+from detrt.train.step_terms import StepTerms
 from detrt.train.trackers import Trackers
 from detrt.train.validation import Validation, validate
 
@@ -37,6 +38,7 @@ class TrainingStage:
         self.processes, self.interrupts, self.progress = processes, context.interrupts, context.progress
         self.folder = context.folder.stage(stage.id)
         self.learner = Learner(stage, network, self.task.head(stage), processes, self.progress.note)
+        self.step_terms = StepTerms(self.folder)
         self.at = Standing(epoch=stage.start_epoch)
         shape = {"rank": processes.rank, "world": processes.world, "workers": context.workers}
         self.loader = self.task.train_loader(stage, seed=seed, **shape)
@@ -52,6 +54,8 @@ class TrainingStage:
         """Trains to the end of the stage. Raises Interrupted, with a checkpoint on the disk, when the run is asked
         to stop.
         """
+        if self.processes.first:
+            self.step_terms.resume(self.at.epoch * len(self.loader) + self.at.step)
         with self.interrupts.deferred():
             while not self.at.ended:
                 if self.at.epoch >= self.stage.epochs:
@@ -80,6 +84,7 @@ class TrainingStage:
             at.step += 1
             terms = learner.step(batch, first, at.step % stage.accumulate == 0 or at.step == steps, parts)
             sums = sums.add_(terms) if len(sums) else terms.double()
+            self._tell_terms(at.epoch * steps + at.step)
             clock.steps += time.perf_counter() - begun
             if self.progress.wants_step(at.step):
                 loss = self._checked(float(sums.sum()) / at.step)
@@ -116,6 +121,14 @@ class TrainingStage:
             if batch is None:
                 return
             yield batch
+
+    def _tell_terms(self, step: int) -> None:
+        """Writes down what the head tells after `step` steps, added up over processes."""
+        told = self.learner.head.track(step)
+        if told is not None:
+            told = self._over_processes(told)
+            if self.processes.first:
+                self.step_terms.write(step, told)
 
     def _checked(self, loss: float) -> float:
         if not math.isfinite(loss):
