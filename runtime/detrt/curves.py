@@ -139,7 +139,9 @@ def stage_charts(stage: str, columns: Mapping[str, Sequence[tuple[float, float]]
     classes = [name for name in columns if name.startswith("val/map50/")]
     scores = [Series("mAP@0.5", _points(columns, "val/map50")), Series("mAP", _points(columns, "val/map"))]
     scores += [Series(name.removeprefix("val/map50/"), _points(columns, name)) for name in classes[:5]]
+    accuracy = [Series("top-1", _points(columns, "val/top1")), Series("top-5", _points(columns, "val/top5"))]
     charts = [
+        Chart(f"{stage}: accuracy on validation", _filled(accuracy), bottom=0.0, top=1.0),
         Chart(f"{stage}: mAP on validation", _filled(scores), bottom=0.0, top=1.0),
         Chart(f"{stage}: loss", _filled(losses), bottom=0.0),
         Chart(f"{stage}: terms of the training loss", _filled(parts), bottom=0.0),

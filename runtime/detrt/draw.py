@@ -22,6 +22,8 @@ LEAST_SIDE = 448
 LEAST_SCORE = 0.25
 """Detections below are for curves, not for eyes."""
 FONT = cv2.FONT_HERSHEY_DUPLEX
+RIGHT, WRONG = (60, 150, 40), (40, 40, 200)
+"""BGR of what is right and of what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,26 @@ def draw(image: Image, marks: Sequence[Mark], least_side: int = LEAST_SIDE) -> I
     return canvas
 
 
+def draw_classes(image: Image, found: Detections, classes: Sequence[str], least: float = 0.05) -> Image:
+    """A copy of a BGR picture with its most probable classes written in the corner, those of at least `least`."""
+    canvas = draw(image, [])
+    unit = max(1.0, min(canvas.shape[:2]) / 480)
+    top = 0
+    for label, score in zip(found.labels.tolist(), found.scores.tolist(), strict=True):
+        if score >= least:
+            top = _text(canvas, f"{classes[label]} {score:.2f}", PALETTE[label % len(PALETTE)], 0, top, unit)
+    return canvas
+
+
+def captioned(image: Image, text: str, colour: tuple[int, int, int], line: int = 3) -> Image:
+    """A copy with a frame of this colour and the text at its top."""
+    canvas = np.array(image)
+    height, width = canvas.shape[:2]
+    cv2.rectangle(canvas, (0, 0), (width - 1, height - 1), colour, 2 * line)
+    _text(canvas, text, colour, 0, 0, 0.8)
+    return canvas
+
+
 def contact_sheet(images: Sequence[Image], columns: int = 4, gap: int = 6) -> Image:
     """Pictures of equal size side by side on white, row by row."""
     height, width = images[0].shape[:2]
@@ -94,17 +116,34 @@ def _corners(mark: Mark, factor: float, size: tuple[int, int]) -> tuple[tuple[in
 
 
 def _label(canvas: Image, mark: Mark, corners: tuple[tuple[int, int], tuple[int, int]], unit: float) -> None:
-    text = "".join(c if c.isascii() and c.isprintable() else "?" for c in mark.text)[:40]
+    text = _drawable(mark.text)
     if not text:
         return
-    scale, pad = 0.45 * unit, round(3 * unit)
-    (width, height), below = cv2.getTextSize(text, FONT, scale, 1)
     (left, top), (_, bottom) = corners
-    tall = height + below + 2 * pad
-    y = (
-        top - tall if top >= tall else min(bottom + 1, canvas.shape[0] - tall)
-    )  # above the box, or below where there is no room
-    x = max(0, min(left, canvas.shape[1] - width - 2 * pad))
-    y = max(0, y)
-    cv2.rectangle(canvas, (x, y), (x + width + 2 * pad, y + tall), PALETTE[mark.colour % len(PALETTE)], cv2.FILLED)
+    tall = _tall(text, unit)
+    # above the box, or below where there is no room
+    y = top - tall if top >= tall else min(bottom + 1, canvas.shape[0] - tall)
+    _text(canvas, text, PALETTE[mark.colour % len(PALETTE)], left, max(0, y), unit)
+
+
+def _text(canvas: Image, text: str, colour: tuple[int, int, int], x: int, y: int, unit: float) -> int:
+    """White letters on a field of `colour` whose upper left corner is (x, y), or further left where it would leave the
+    canvas; the row below it.
+    """
+    text, scale, pad = _drawable(text), 0.45 * unit, round(3 * unit)
+    width, height = cv2.getTextSize(text, FONT, scale, 1)[0]
+    tall = _tall(text, unit)
+    x = max(0, min(x, canvas.shape[1] - width - 2 * pad))
+    cv2.rectangle(canvas, (x, y), (x + width + 2 * pad, y + tall), colour, cv2.FILLED)
     cv2.putText(canvas, text, (x + pad, y + pad + height), FONT, scale, (255, 255, 255), max(1, int(unit)), cv2.LINE_AA)
+    return y + tall
+
+
+def _tall(text: str, unit: float) -> int:
+    (_, height), below = cv2.getTextSize(text, FONT, 0.45 * unit, 1)
+    return int(height + below + 2 * round(3 * unit))
+
+
+def _drawable(text: str) -> str:
+    """OpenCV's letters are ASCII."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)[:40]

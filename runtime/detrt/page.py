@@ -103,10 +103,12 @@ def _stages(result: Mapping[str, Any], rows: Sequence[tuple[str, Mapping[str, fl
     scored = [s for s in result["stages"] if s.get("final") or s.get("metrics")]
     split = next((s["final_split"] for s in scored if s.get("final_split")), "validation")
     table = [(str(s["name"]), s.get("final") or s["metrics"], s) for s in scored]
-    heads = ["stage", "mAP@0.5", *classes, "mAP", "epochs", "time"]
+    found = [figures for _, figures, _ in table] + [figures for _, figures in rows]
+    columns = {"top1": "top-1", "top5": "top-5", "map50": "mAP@0.5", **{f"map50/{name}": name for name in classes}}
+    keys = [key for key in (*columns, "map") if any(key in figures for figures in found) or key.startswith("map")]
+    heads = ["stage", *(columns.get(key, "mAP") for key in keys), "epochs", "time"]
     cells = "".join(f'<th class="{"n" if i else ""}">{escape(head)}</th>' for i, head in enumerate(heads))
     lines = [f"<tr>{cells}</tr>"]
-    keys = ["map50", *(f"map50/{name}" for name in classes), "map"]
     for name, figures, stage in [*table, *((name, figures, {}) for name, figures in rows)]:
         values = [
             *(_figure(figures.get(key)) for key in keys),

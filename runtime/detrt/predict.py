@@ -15,7 +15,7 @@ import numpy as np
 from detrt.data.folders import picture_files
 from detrt.data.picture import SUFFIXES, read_picture
 from detrt.data.sample import Image
-from detrt.draw import LEAST_SCORE, draw_detections
+from detrt.draw import LEAST_SCORE, draw_classes, draw_detections
 from detrt.errors import DetrtError
 from detrt.files import write_json, write_png
 from detrt.heads.detections import Detections
@@ -83,11 +83,11 @@ def _pictures(
             if tick is not None:
                 tick(number, len(files))
         found = predictor.detect(image)
-        write_png(out / name, draw_detections(image, found, predictor.classes, least))
+        write_png(out / name, _drawn(predictor, image, found, least))
         outcome.files.append(out / name)
         outcome.pictures += 1
         outcome.objects += len(found)
-        rows.append({"file": str(relative), "annotated": str(name), **_row(image, found, predictor.classes)})
+        rows.append({"file": str(relative), "annotated": str(name), **_row(predictor, image, found)})
     if not outcome.pictures:
         raise DetrtError(
             f"none of the {len(files)} pictures can be read; the first: {outcome.refused[0][1]}", files[0][0].parent
@@ -107,13 +107,13 @@ def _video(predictor: Predictor, source: Path, out: Path, tick: Tick | None, lea
         rate = reader.get(cv2.CAP_PROP_FPS) or 25.0
         for number, image in enumerate(_frames(reader)):
             found = predictor.detect(image)
-            annotated = draw_detections(image, found, predictor.classes, least)
+            annotated = _drawn(predictor, image, found, least)
             if writer is None:
                 writer, temporary = _writer(out, rate, annotated)
             writer.write(annotated)
             outcome.pictures += 1
             outcome.objects += len(found)
-            rows.append({"frame": number, **_row(image, found, predictor.classes)})
+            rows.append({"frame": number, **_row(predictor, image, found)})
             if tick is not None:
                 tick(number + 1, total)
         if writer is None:
@@ -168,11 +168,21 @@ def _distinct(paths: Iterable[Path]) -> list[Path]:
     return names
 
 
-def _row(image: Image, found: Detections, classes: tuple[str, ...]) -> dict[str, Any]:
+def _drawn(predictor: Predictor, image: Image, found: Detections, least: float) -> Image:
+    if predictor.whole:
+        return draw_classes(image, found, predictor.classes)
+    return draw_detections(image, found, predictor.classes, least)
+
+
+def _row(predictor: Predictor, image: Image, found: Detections) -> dict[str, Any]:
+    """Of one picture: its boxes, or of a classifier its most probable classes, best first."""
+    classes, size = predictor.classes, {"width": image.shape[1], "height": image.shape[0]}
+    if predictor.whole:
+        pairs = zip(found.labels.tolist(), found.scores.tolist(), strict=True)
+        return {**size, "classes": [{"class": classes[i], "label": i, "score": round(s, 6)} for i, s in pairs]}
     boxes = found.pixels(image.shape[1], image.shape[0])
     return {
-        "width": image.shape[1],
-        "height": image.shape[0],
+        **size,
         "detections": [
             {"class": classes[label], "label": label, "score": round(score, 6), "box": [round(v, 3) for v in box]}
             for box, label, score in zip(boxes.tolist(), found.labels.tolist(), found.scores.tolist(), strict=True)
@@ -186,5 +196,5 @@ def _about(predictor: Predictor) -> dict[str, Any]:
         "model": predictor.name,
         "kind": predictor.kind,
         "classes": list(predictor.classes),
-        "box": "x1 y1 x2 y2 in pixels of the picture; 0 0 is its top left corner",
+        **({} if predictor.whole else {"box": "x1 y1 x2 y2 in pixels of the picture; 0 0 is its top left corner"}),
     }

@@ -9,6 +9,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -18,24 +19,25 @@ from detrt.data.resize import Resize
 from detrt.data.sample import Image
 from detrt.devices import BACKENDS, backend
 from detrt.errors import DetrtError
-from detrt.heads import Decoder, build_decoder
+from detrt.heads import CLASSIFIERS, Decoder, build_decoder
 from detrt.heads.detections import Detections
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from detrt.lock import Lock
+    from detrt.lock import Lock, Model
 
 MANIFEST = "MANIFEST.json"
 LOCK = "spec.lock.json"
 
 
 class Predictor(Protocol):
-    """Anything that finds objects in a BGR picture of any size."""
+    """Anything that finds objects in a BGR picture of any size, or with `whole` says what the whole of it is."""
 
     name: str
     kind: str
     classes: tuple[str, ...]
+    whole: bool
 
     def detect(self, image: Image) -> Detections: ...
 
@@ -50,6 +52,7 @@ class ArtifactPredictor:
     encoding: Encoding
     decode: Decoder
     model: Any
+    whole: bool = False
 
     def detect(self, image: Image) -> Detections:
         """Resize and colour order as on the host, the rest in whole numbers as on the device."""
@@ -59,7 +62,9 @@ class ArtifactPredictor:
 
 @dataclass(slots=True)
 class TorchPredictor:
-    """A trained network in torch; `network` gives the head's values from encoded inputs."""
+    """A trained network in torch; `network` gives the head's values from encoded inputs, `stage` is the id of the stage
+    that trained it.
+    """
 
     name: str
     kind: str
@@ -68,6 +73,8 @@ class TorchPredictor:
     head: Any
     network: Any
     device: str = "cpu"
+    whole: bool = False
+    stage: str = ""
 
     def detect(self, image: Image) -> Detections:
         import torch
@@ -104,7 +111,13 @@ def open_artifacts(folder: Path) -> ArtifactPredictor:
     resize = Resize.of(model.description.get("resize"))
     encoding = Encoding(model.size, model.size, model.order, "u5", resize=resize)
     return ArtifactPredictor(
-        model.name, f"{target} artifacts", tuple(model.classes), encoding, build_decoder(model.head), model
+        model.name,
+        f"{target} artifacts",
+        tuple(model.classes),
+        encoding,
+        build_decoder(model.head),
+        model,
+        model.head["kind"] in CLASSIFIERS,
     )
 
 
@@ -123,11 +136,18 @@ def open_checkpoint(path: Path, device: str = "cpu") -> TorchPredictor:
         raise DetrtError(f"the model `{described.name}` has no head: nothing to detect with", folder / LOCK)
     exact_float32(trained.stage.quantize.any())
     head = build_head(described.heads[0].model_dump(mode="json"))
-    names = described.classes() or _data_classes(lock, trained.stage.data, folder)
+    names = (
+        described.classes()
+        or trained.state.get("identity", {}).get("classes")
+        or _data_classes(lock, described, trained.stage.data)
+    )
     trained.network.model.to(device)
     encoding = Encoding.of(described.input.model_dump(mode="json"))
     kind = f"checkpoint of stage {trained.stage.name}"
-    return TorchPredictor(described.name, kind, head.class_names(names), encoding, head, trained.network, device)
+    whole = described.heads[0].kind in CLASSIFIERS
+    return TorchPredictor(
+        described.name, kind, head.class_names(names), encoding, head, trained.network, device, whole, trained.stage.id
+    )
 
 
 def build_folder(path: Path) -> Path:
@@ -141,26 +161,35 @@ def build_folder(path: Path) -> Path:
 
 
 def model_classes(folder: Path, lock: Lock) -> dict[str, type[nn.Module]]:
-    """The generated classes of a build folder by model name; runs its model.py, as train.py does. Raises DetrtError."""
-    path = folder / "model.py"
-    spec = importlib.util.spec_from_file_location("detrt_build_model", path)
+    """The generated classes of a build folder by model name; runs its model.py, and model_NAME.py of the other models
+    that stages train, as train.py does. Raises DetrtError.
+    """
+    names = {lock.model.name: ("model.py", lock.model.class_name)}
+    for name, model in lock.models.items():
+        own = f"model_{name}.py"
+        names[name] = (own if name.isidentifier() and (folder / own).is_file() else "model.py", model.class_name)
+    modules = {file: _module(folder / file) for file in {file for file, _ in names.values()}}
+    return {name: getattr(modules[file], kind) for name, (file, kind) in names.items() if hasattr(modules[file], kind)}
+
+
+def _module(path: Path) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(f"detrt_build_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise DetrtError("cannot be loaded", path)
     module = importlib.util.module_from_spec(spec)
     try:
         spec.loader.exec_module(module)
     except (SyntaxError, ImportError, NameError, AttributeError) as error:
-        raise DetrtError(f"cannot be loaded: {error}", path, "build again, or undo the edit of model.py") from error
-    names = {lock.model.name: lock.model.class_name} | {name: model.class_name for name, model in lock.models.items()}
-    return {name: getattr(module, kind) for name, kind in names.items() if hasattr(module, kind)}
+        raise DetrtError(f"cannot be loaded: {error}", path, f"build again, or undo the edit of {path.name}") from error
+    return module
 
 
-def _data_classes(lock: Lock, name: str, folder: Path) -> Sequence[str]:
+def _data_classes(lock: Lock, model: Model, name: str) -> Sequence[str]:
     """Names from the data block; numbers where only the data's files know them."""
     data = lock.data.get(name)
     if data is not None and data.classes:
         return data.classes
-    count = int(lock.model.heads[0].options.get("classes", 0))
+    count = int(model.heads[0].options.get("classes", 0))
     return [f"class {number}" for number in range(count)]
 
 

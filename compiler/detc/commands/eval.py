@@ -1,4 +1,5 @@
-"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of all stages."""
+"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of all stages;
+top-1 and top-5 of a classifier."""
 
 from __future__ import annotations
 
@@ -7,6 +8,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from detc.commands.classifying import report_classes
 from detc.commands.outcome import OK, refuse
 
 if TYPE_CHECKING:
@@ -54,13 +56,17 @@ def run(args: argparse.Namespace) -> int:
 
         predictor = open_predictor(args.model, args.device)
         lock = read_lock(folder / LOCK)
-        split, dataset = _dataset(lock, folder / LOCK, args.split, args.data_root)
+        stage = getattr(predictor, "stage", "")
+        split, dataset = _dataset(lock, folder / LOCK, stage, args.split, args.data_root)
         dataset, report = check_labels(dataset)
         for line in report.lines():
             print(line)
         part = dataset if args.images is None else dataset.first(args.images)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
             found = detect_all(predictor, part, lambda done: tick(done, len(part)))
+        if predictor.whole:
+            report_classes(args, predictor, part, found, split)
+            return OK
         result = score(part, found, args.rule, args.iou)
         analysis = analyse(part, found, result)
         if args.report is not None:
@@ -90,18 +96,21 @@ def run(args: argparse.Namespace) -> int:
     return OK
 
 
-def _dataset(lock: Lock, lock_path: Path, split: str | None, data_root: Path | None) -> tuple[str, Any]:
-    """The split that is asked for, else test, else val, of the data that the last stage learns from. Raises DetrtError."""
+def _dataset(lock: Lock, lock_path: Path, id: str, split: str | None, data_root: Path | None) -> tuple[str, Any]:
+    """The split that is asked for, else test, else val, of the data that stage `id`, else the last stage, learns from.
+    Raises DetrtError.
+    """
     import torch
 
     from detrt.errors import DetrtError
     from detrt.train.roots import data_bases
-    from detrt.train.task import DetectionTask
+    from detrt.train.tasks import task_of
 
-    stage = next((stage for stage in reversed(lock.stages) if stage.data), None)
+    stages = [stage for stage in reversed(lock.stages) if stage.data]
+    stage = next((stage for stage in stages if stage.id == id), next(iter(stages), None))
     if stage is None:
         raise DetrtError("the spec has no stage with data, so there is nothing to score on", lock_path)
-    task = DetectionTask(lock, stage.model, stage.data, data_bases(data_root, lock_path), torch.device("cpu"))
+    task = task_of(lock, stage.model, stage.data, data_bases(data_root, lock_path), torch.device("cpu"))
     chosen = split or next((s for s in ("test", "val") if task.has_split(s)), "train")
     if not task.has_split(chosen):
         raise DetrtError(f"the data set `{stage.data}` has no split `{chosen}`", lock_path)

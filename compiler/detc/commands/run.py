@@ -36,6 +36,7 @@ def run(args: argparse.Namespace) -> int:
     for name, reason in outcome.refused:
         refuse(f"{name}: {reason}")
     if not args.quiet:
-        print(f"{outcome.objects} objects in {outcome.pictures} pictures ({predictor.kind})")
+        what = "classes of" if predictor.whole else f"{outcome.objects} objects in"
+        print(f"{what} {outcome.pictures} pictures ({predictor.kind})")
         print(f"{outcome.results}  and {len(outcome.files)} annotated files in {args.out}")
     return OK

@@ -21,7 +21,8 @@ UNKNOWN_METRIC = Rule(
     "error",
     """nothing is called `{actual}` that a `require` could judge
 
-    Known are the names of the scope, the metrics of the net and of the target, and those of training: map50, map, loss.""",
+    Known are the names of the scope, the metrics of the net and of the target, and those of training: map50, map,
+    top1, top5, loss.""",
     help="{remedy}",
 )
 NO_CONDITION = Rule(
@@ -49,8 +50,8 @@ BAD_UNIT = Rule(
     help="write `{fix}`",
 )
 
-TRAINING_METRICS = ("map50", "map", "loss")
-"""What every stage of training measures."""
+TRAINING_METRICS = ("map50", "map", "top1", "top5", "loss")
+"""What stages of training measure: map50 and map of a detector, top1 and top5 of a classifier."""
 NET_METRICS = ("params", "macs")
 """What the graph alone tells."""
 FUNCTIONS = ("drop", "min", "max", "abs")

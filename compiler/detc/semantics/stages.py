@@ -17,6 +17,7 @@ from detc.semantics.schema.rules import TRAIN
 from detc.semantics.schema.train import stage_schema, train_schema
 from detc.semantics.stage_checks import check_data, check_length, check_parts
 from detc.semantics.stage_draft import Draft
+from detc.semantics.stage_metrics import check_metrics
 from detc.semantics.stage_optimizing import check_optimizing
 from detc.semantics.stage_options import quantized, resolved
 from detc.semantics.stage_pictures import check_pictures
@@ -127,6 +128,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         check_parts(draft, by_id, at)
         check_pictures(draft, at, program)
         check_optimizing(draft, at)
+        check_metrics(draft, by_id, at, program)
     ordered = _order(drafts, by_id, at)
     stages: list[Stage] = []
     done: dict[str, dict[str, Any]] = {}

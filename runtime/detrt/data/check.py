@@ -72,9 +72,8 @@ def check_labels(
         count.update(picture.annotation.labels.tolist())
     per_class = {name: count[number] for number, name in enumerate(dataset.classes)}
     if dataset.classes and dataset.labelled and sum(count.values()):
-        notices += [
-            Notice("class without box", "", f"`{name}`", "kept the class") for name, n in per_class.items() if not n
-        ]
+        kind: Kind = "class without picture" if dataset.whole else "class without box"
+        notices += [Notice(kind, "", f"`{name}`", "kept the class") for name, n in per_class.items() if not n]
     report = LabelReport(dataset.name, dataset.split, len(pictures), sum(count.values()), per_class, tuple(notices))
     _require_something(usable, report)
     return usable, report

@@ -22,6 +22,7 @@ Kind = Literal[
     "repeated box",
     "repeated id",
     "class without box",
+    "class without picture",
 ]
 
 

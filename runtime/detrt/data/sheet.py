@@ -16,7 +16,7 @@ from detrt.draw import contact_sheet, draw_truth
 from detrt.errors import DetrtError
 from detrt.files import write_png
 from detrt.lock import Lock, Stage
-from detrt.train.task import DetectionTask
+from detrt.train.tasks import task_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ def write_sheet(
     Raises DetrtError where there is no such stage or split, or nothing can be read.
     """
     chosen = _stage(lock, data, stage)
-    task = DetectionTask(lock, chosen.model, data, [base], torch.device("cpu"))
+    task = task_of(lock, chosen.model, data, [base], torch.device("cpu"))
     if not task.has_split(split):
         raise DetrtError(f"the data set `{data}` has no split `{split}`", f"data.{data}")
     task.check_labels(lambda line: None)

@@ -18,7 +18,7 @@ from detrt.train.initialise import initialise
 from detrt.train.network import ModelClasses, make_model
 from detrt.train.overrides import apply_sets
 from detrt.train.roots import data_bases
-from detrt.train.task import DetectionTask
+from detrt.train.tasks import task_of
 
 
 def admit(
@@ -39,7 +39,7 @@ def admit(
     """
     lock = apply_sets(read_lock(build / LOCK), list(sets))
     chosen = _stage(lock, stage)
-    task = DetectionTask(lock, chosen.model, chosen.data, data_bases(data_root, build / LOCK), torch.device(device))
+    task = task_of(lock, chosen.model, chosen.data, data_bases(data_root, build / LOCK), torch.device(device))
     task.check_labels(say)
     given = classes if classes is not None else model_classes(build, lock)
 

@@ -184,26 +184,31 @@ def _page(analysis: Analysis, title: str, charts: Sequence[Chart], names: Sequen
     ]
     if result.summary:
         rows = [(name, _shown(value), NAMES[name]) for name, value in result.summary.items()]
-        parts.append(_table("COCO figures", [("figure", "value", "what"), *rows], words=True))
+        parts.append(html_table("COCO figures", [("figure", "value", "what"), *rows], words=True))
     classes = [(str(a), str(b), *map(_short, rest)) for a, b, *rest in _classes(analysis)]
-    parts.append(_table("Classes", classes))
+    parts.append(html_table("Classes", classes))
     drawn = "".join(f'<div class="card">{svg(chart)}</div>' for chart in charts)
     parts.append(f'<section><h2>Curves</h2><div class="charts">{drawn}</div></section>')
     labels = [*names, BACKGROUND]
     if len(labels) <= 30:
         matrix = [(name, *map(str, row)) for name, row in zip(labels, analysis.confusion.tolist(), strict=True)]
         heading = f"Confusion at score {analysis.best:.2f} (rows: truth, columns: found)"
-        parts.append(_table(heading, [("", *labels), *matrix]))
+        parts.append(html_table(heading, [("", *labels), *matrix]))
     else:
         parts.append(
             '<section><h2>Confusion</h2><img style="width:100%" src="confusion.png" alt="confusion"></section>'
         )
+    return html_page(title, parts)
+
+
+def html_page(title: str, parts: Sequence[str]) -> str:
+    """A whole page in the style of a run's."""
     head = f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
     head += f'<meta name="viewport" content="width=device-width, initial-scale=1"><style>{CSS}</style></head>'
     return f"{head}\n<body><main>\n" + "\n".join(parts) + "\n</main></body></html>\n"
 
 
-def _table(title: str, rows: Sequence[Sequence[str]], words: bool = False) -> str:
+def html_table(title: str, rows: Sequence[Sequence[str]], words: bool = False) -> str:
     """The first row is the head; with `words` the last column is text."""
     lines = []
     for number, row in enumerate(rows):

@@ -27,6 +27,7 @@ KINDS = {
     "ssd": ("detrt.heads.ssd", "SsdHead"),
     "yolox": ("detrt.heads.yolox", "YoloxHead"),
     "nanodet": ("detrt.heads.nanodet", "NanodetHead"),
+    "softmax": ("detrt.heads.softmax", "SoftmaxHead"),
 }
 """Static table: kind of the lock -> module and class. A new head is one file and one line here."""
 
@@ -39,8 +40,12 @@ DECODERS = {
     "ssd": ("detrt.heads.ssd_decode", "decoder"),
     "yolox": ("detrt.heads.yolox_decode", "decoder"),
     "nanodet": ("detrt.heads.nanodet_decode", "decoder"),
+    "softmax": ("detrt.heads.softmax_decode", "decoder"),
 }
 """The same for machines without torch: module and function that make a decoder of the head's options."""
+
+CLASSIFIERS = ("softmax",)
+"""Kinds that name the class of a whole picture; all others find boxes."""
 
 
 def build_decoder(head: Mapping[str, Any]) -> Decoder:

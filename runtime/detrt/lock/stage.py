@@ -106,7 +106,7 @@ class Stage(Part):
     channels_last: bool = True
     validate_every: PositiveInt = 1
     save_every: PositiveInt | None = None
-    choose: Literal["map50", "map", "loss"] = "map50"
+    choose: Literal["map50", "map", "top1", "top5", "loss"] = "map50"
     early_stop: EarlyStop | None = None
     score: Literal["coco", "pycocotools", "voc", "voc2007"] = "coco"
     seed: int | None = 123

@@ -18,10 +18,11 @@ from detrt.train.network import Network, Pictures, quantise
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32
 from detrt.train.progress import duration
+from detrt.train.tasks import is_classifier
 from detrt.train.training import first_model
 
 Score = Callable[[Network], float]
-"""How well a network does on the validation split: its map50."""
+"""How well a network does on the validation split: its map50, a classifier's top1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +46,16 @@ def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
     network = quantise(first_model(context, stage), context.lock, stage, None, context.backend, True, pictures)
     network.model.to(context.processes.device)
 
+    figure = "top1" if is_classifier(context.lock, stage.model) else "map50"
+
     def score(trial: Network) -> float:
-        return context.validate(stage, trial, "val").metrics["map50"]
+        return context.validate(stage, trial, "val").metrics[figure]
 
     scored = score if context.task(stage).has_split("val") else None
     found = calibrate(network, context.lock, stage, context.backend, pictures, scored, context.progress.note)
     took = duration(time.monotonic() - begun)
     context.progress.note(f"{stage.name}: {len(found.caps)} caps at percentile {found.percentile:g}, {took}")
-    scores = {f"map50/percentile {percentile:g}": value for percentile, value in found.scores.items()}
+    scores = {f"{figure}/percentile {percentile:g}": value for percentile, value in found.scores.items()}
     return Outcome({"percentile": found.percentile, **scores}, "calibrated", stage.seed, caps=found.caps)
 
 
@@ -77,7 +80,7 @@ def calibrate(
     scores: dict[float, float] = {}
     for percentile, caps in zip(percentiles, measured, strict=True):
         scores[percentile] = score(Network(_quantised(network.model, lock, stage, backend, caps)))
-        say(f"  percentile {percentile:g}: map50 {scores[percentile]:.3f} before any training")
+        say(f"  percentile {percentile:g}: {scores[percentile]:.3f} before any training")
     best = max(percentiles, key=lambda percentile: scores[percentile])
     return Calibration(measured[percentiles.index(best)], best, scores)
 

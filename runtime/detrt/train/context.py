@@ -75,7 +75,8 @@ class Context:
         return self.results[source.stage].caps if source is not None else None
 
     def classes(self) -> list[str]:
-        return list(next(iter(self.tasks.values())).classes) if self.tasks else self.lock.model.classes()
+        """Those of the data that was used last: a chain ends with what it is made for."""
+        return list(list(self.tasks.values())[-1].classes) if self.tasks else self.lock.model.classes()
 
     def data_hashes(self) -> dict[str, str]:
         for (_, name), task in self.tasks.items():
@@ -85,7 +86,6 @@ class Context:
 
     def identity(self, stage: Stage) -> dict[str, Any]:
         """What has to be the same for a checkpoint to belong to this stage of this spec."""
-        self.task(stage)
         settings = {key: value for key, value in self.lock.raw_stage(stage.id).items() if key not in _MAY_CHANGE}
         model = self.lock.model_named(stage.model)
         return {
@@ -97,7 +97,7 @@ class Context:
                 "input": list(model.input.shape),
                 "sha256": self.lock.model_sha256(stage.model),
             },
-            "classes": self.classes(),
+            "classes": list(self.task(stage).classes),
             "target": self.lock.target.name if self.lock.target else None,
             "stage": settings,
         }
@@ -120,11 +120,11 @@ class Context:
             )
 
 
-def detection_task(lock: Lock, stage: Stage, bases: Sequence[Path], processes: Processes) -> Task:
-    """The task of a detector, from the lock's data and head."""
-    from detrt.train.task import DetectionTask
+def lock_task(lock: Lock, stage: Stage, bases: Sequence[Path], processes: Processes) -> Task:
+    """The task of a stage, from the lock's data and head."""
+    from detrt.train.tasks import task_of
 
-    return DetectionTask(lock, stage.model, stage.data, bases, processes.device)
+    return task_of(lock, stage.model, stage.data, bases, processes.device)
 
 
 def suitable_workers(processes: Processes) -> int:

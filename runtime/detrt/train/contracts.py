@@ -86,8 +86,9 @@ class Task(Protocol):
         """Detections of each picture with its id, to be gathered over processes and given to `score`."""
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
-        """`map50`, `map`, and `map50/CLASS` for each class. `rule` as in
-        detrt.evaluate.score."""
+        """`map50`, `map`, and `map50/CLASS` for each class; of a classifier `top1` and `top5`. `rule` as in
+        detrt.evaluate.score. A task may also have `sheet(split, detections)`, a picture that is kept beside the best
+        weights."""
 
     def check_labels(self, say: Callable[[str], None]) -> None:
         """Tells what is wrong with the labels and what was done about it. Raises DetrtError if no box is usable."""

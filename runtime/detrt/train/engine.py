@@ -10,7 +10,7 @@ from pathlib import Path
 
 from detrt.errors import DetrtError
 from detrt.lock import read_lock
-from detrt.train.context import TaskMaker, detection_task
+from detrt.train.context import TaskMaker, lock_task
 from detrt.train.distributed import process_group
 from detrt.train.interrupts import Interrupted
 from detrt.train.memory import keep_freed_memory
@@ -27,7 +27,7 @@ def main(model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None 
     return train(model, Path(lock_path), options)
 
 
-def train(model: ModelClasses, lock_path: Path, options: Options, make_task: TaskMaker = detection_task) -> int:
+def train(model: ModelClasses, lock_path: Path, options: Options, make_task: TaskMaker = lock_task) -> int:
     """As `main`, from options that are already read."""
     try:
         lock = options.applied(read_lock(lock_path))

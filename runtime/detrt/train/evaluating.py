@@ -20,7 +20,7 @@ from detrt.train.network import ModelClasses
 from detrt.train.overrides import apply_sets
 from detrt.train.precision import exact_float32, place
 from detrt.train.roots import data_bases
-from detrt.train.task import DetectionTask
+from detrt.train.tasks import task_of
 from detrt.train.validation import validate
 
 
@@ -58,7 +58,7 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         trained = load_trained(model, lock, path)
         stage = trained.stage
         exact_float32(stage.quantize.any())
-        task = DetectionTask(lock, stage.model, stage.data, data_bases(found.data_root, lock_path), processes.device)
+        task = task_of(lock, stage.model, stage.data, data_bases(found.data_root, lock_path), processes.device)
         split = found.split or ("test" if task.has_split("test") else "val")
         if not task.has_split(split):
             raise DetrtError(f"the data set `{stage.data}` has no split `{split}`")
@@ -75,8 +75,9 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
     if scores is None or not processes.first:
         return 0
     # The loss is left out: its moving normaliser is the training's.
-    figures = {name: value for name, value in scores.metrics.items() if name.startswith("map")}
-    print(f"{path}  stage {stage.id}, epoch {trained.state.get('epoch')}, {split} split, {rule} rules")
+    figures = {name: value for name, value in scores.metrics.items() if name.startswith(("map", "top"))}
+    rules = "" if "top1" in figures else f", {rule} rules"
+    print(f"{path}  stage {stage.id}, epoch {trained.state.get('epoch')}, {split} split{rules}")
     for name, value in figures.items():
         print(f"  {name:<24} {value:.4f}")
     if found.json is not None:

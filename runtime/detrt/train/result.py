@@ -17,16 +17,27 @@ from detrt.train.checkpoint import read_checkpoint
 from detrt.train.folder import RunFolder, StageResult, write_text
 
 
-def table(results: Sequence[StageResult], classes: Sequence[str]) -> str:
-    """A line a stage: mAP@0.5 over all classes, each class, COCO mAP; on the test split if there is one, else on validation."""
+def table(results: Sequence[StageResult]) -> str:
+    """A line a stage, on the test split if there is one, else on validation: mAP@0.5 over all classes, each class, COCO
+    mAP; for classifiers top-1 and top-5.
+    """
     trained = [result for result in results if result.kind != "calibrate" and result.final]
-    if not trained:
-        return "no stage has been scored"
-    header = ["stage", "map50", *classes, "map"]
-    rows = [
-        [r.name, *(_cell(r.final.get(key)) for key in ("map50", *(f"map50/{name}" for name in classes), "map"))]
-        for r in trained
-    ]
+    parts = [_table(kind) for kind in (_with(trained, "top1"), _with(trained, "map50")) if kind]
+    return "\n".join(parts) if parts else "no stage has been scored"
+
+
+def _with(results: Sequence[StageResult], figure: str) -> list[StageResult]:
+    return [result for result in results if figure in result.final]
+
+
+def _table(results: Sequence[StageResult]) -> str:
+    """Of stages with the same figures."""
+    classes = dict.fromkeys(name for r in results for name in r.identity.get("classes", ()))
+    columns = {"map50": "map50", **{f"map50/{name}": name for name in classes}, "map": "map"}
+    if "top1" in results[0].final:
+        columns = {"top1": "top1", "top5": "top5"}
+    header = ["stage", *columns.values()]
+    rows = [[r.name, *(_cell(r.final.get(key)) for key in columns)] for r in results]
     widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
     lines = [
         "  ".join(
@@ -35,7 +46,7 @@ def table(results: Sequence[StageResult], classes: Sequence[str]) -> str:
         )
         for row in [header, *rows]
     ]
-    return "\n".join([f"on the {trained[-1].final_split} split:", *lines])
+    return "\n".join([f"on the {results[-1].final_split} split:", *lines])
 
 
 def _cell(value: float | None) -> str:

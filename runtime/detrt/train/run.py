@@ -162,7 +162,7 @@ class Run:
 
     def _close(self, verdict: str, code: int) -> int:
         path = self.processes.first_does(lambda: self._write(verdict))
-        self.progress.say(table(list(self.results.values()), self.context.classes()))
+        self.progress.say(table(list(self.results.values())))
         self.progress.say(f"{verdict}: {path}")
         for line in how_to_look(self.options.trackers, self.folder.path):
             self.progress.note(line)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from detrt.data.loader import Batch
 from detrt.errors import DetrtError
+from detrt.files import write_png
 from detrt.lock import Stage
 from detrt.train import randomness
 from detrt.train.checkpoint import Checkpoint, write_checkpoint
@@ -182,7 +183,7 @@ class TrainingStage:
             values |= {f"val/{name}": value for name, value in found.metrics.items()}
         better = self._judge(found.metrics if found else None)
         if better and self.processes.first:
-            self._write_best()
+            self._write_best(found)
         number = at.epoch + 1
         line = self._line(values, clock, better)
         at.epoch, at.step, at.sums = number, 0, {}
@@ -210,12 +211,17 @@ class TrainingStage:
 
     def _judge(self, metrics: dict[str, float] | None) -> bool:
         """Updates the best so far; without a validation split the latest epoch is the best."""
-        at, key = self.at, self.stage.choose
+        at, stage, key = self.at, self.stage, self.stage.choose
         if metrics is None:
             if self.held_out is None:
                 at.best_epoch, at.best_metrics = at.epoch + 1, {}
                 return True
             return False
+        if key not in metrics:
+            known = ", ".join(name for name in metrics if "/" not in name)
+            raise DetrtError(
+                f"stage `{stage.id}` chooses by `{key}`, which is not measured", "choose", f"known: {known}"
+            )
         score = -metrics[key] if key == "loss" else metrics[key]
         if at.best is not None and not score > at.best:
             at.waited = at.epoch + 1 - (at.best_epoch or 0)
@@ -228,8 +234,9 @@ class TrainingStage:
         text = f"{stage.name} {at.epoch + 1}/{stage.epochs}  loss {values['train/loss']:.4f}"
         if "val/loss" in values:
             text += f"  val {values['val/loss']:.4f}"
-        if "val/map50" in values:
-            text += f"  map50 {values['val/map50']:.3f}{' best' if better else ''}"
+        for name in ("map50", "top1"):
+            if f"val/{name}" in values:
+                text += f"  {name} {values[f'val/{name}']:.3f}{' best' if better else ''}"
         left = at.seconds / (at.epoch + 1) * (stage.epochs - at.epoch - 1)
         return f"{text}  lr {values['lr']:.3g}  {clock.total:.1f} s ({clock})  eta {duration(left)}"
 
@@ -237,7 +244,7 @@ class TrainingStage:
         """A stage of 0 epochs only scores and keeps what it began with."""
         found = self._validated(False)
         if self._judge(found.metrics if found else None) and self.processes.first:
-            self._write_best()
+            self._write_best(found)
         self.at.best_epoch, self.at.ended = 0, "all epochs"
         self.save()
 
@@ -248,8 +255,12 @@ class TrainingStage:
         self.save()
         raise Interrupted(self.interrupts.run)
 
-    def _write_best(self) -> None:
+    def _write_best(self, found: Validation | None) -> None:
+        """The weights, and a sheet of predictions where the task draws one."""
         self._write_weights(self.folder / "best.safetensors", self.at.best_metrics)
+        sheet = getattr(self.task, "sheet", None)
+        if found is not None and sheet is not None:
+            write_png(self.folder / "best.png", sheet("val", found.found))
 
     def _write_weights(self, path: Path, metrics: dict[str, float]) -> None:
         state = {

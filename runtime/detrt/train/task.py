@@ -27,9 +27,9 @@ from detrt.train.contracts import Loader
 SPLITS = ("train", "val", "test")
 
 
-class DetectionTask:
+class DataTask:
     """Model `model` of the lock on data set `data`; `bases` are the folders in which a relative data root is looked
-    for, in order.
+    for, in order. What the figures are, each kind of task says.
     """
 
     def __init__(self, lock: Lock, model: str, data: str, bases: Sequence[Path], device: torch.device) -> None:
@@ -126,16 +126,28 @@ class DetectionTask:
         ]
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
-        found = dict(detections)
-        dataset = self.dataset(split)
-        in_order = [found.get(picture.id, Detections.none()) for picture in dataset]
-        return score(dataset, in_order, rule).figures()
+        """Figures by name from pairs (id, Detections) of the pictures of a split, in any order."""
+        raise NotImplementedError
 
     def _cache(self, split: str) -> PictureCache:
         if split not in self._caches:
             settings = (self._raw.get("options") or {}).get("cache", {})
             self._caches[split] = picture_cache(self.dataset(split), settings)
         return self._caches[split]
+
+
+class DetectionTask(DataTask):
+    """Finding boxes, scored by their mean average precision."""
+
+    def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
+        dataset = self.dataset(split)
+        return score(dataset, in_order(dataset, detections), rule).figures()
+
+
+def in_order(dataset: DataSet, detections: Sequence[Any]) -> list[Detections]:
+    """What was found in each picture of the set, from pairs (id, Detections) in any order."""
+    found = dict(detections)
+    return [found.get(picture.id, Detections.none()) for picture in dataset]
 
 
 class _Inputs:

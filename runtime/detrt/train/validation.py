@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -17,10 +17,14 @@ from detrt.train.network import Network
 
 @dataclass(slots=True)
 class Validation:
-    """`metrics`: `loss`, `loss/TERM`, `map50`, `map`, `map50/CLASS`. `activations`: samples, if they were asked for."""
+    """`metrics`: `loss`, `loss/TERM`, and the figures of the task: `map50`, `map`, `map50/CLASS`, or `top1` and `top5`.
+
+    `activations`: samples, if they were asked for. `found`: what the task decoded of every picture, on the first process.
+    """
 
     metrics: dict[str, float]
     activations: dict[str, Tensor]
+    found: list[Any] = field(default_factory=list)
 
 
 @torch.no_grad()
@@ -73,4 +77,4 @@ def validate(
     metrics["loss"] = sum(metrics.values())
     gathered = [found for share in processes.gather(detections) for found in share]
     scores = task.score(split, gathered, rule=rule) if processes.first else {}
-    return Validation({**metrics, **processes.share(scores)}, seen)
+    return Validation({**metrics, **processes.share(scores)}, seen, gathered)

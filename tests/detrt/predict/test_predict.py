@@ -25,6 +25,7 @@ class Finder:
 
     name = "finder"
     kind = "test"
+    whole = False
     classes = ("quarter", "faint \N{SNOWMAN} <b>")
 
     def detect(self, image: Image) -> Detections:

@@ -66,7 +66,12 @@ SHARED: tuple[Key, ...] = (
     Key("validate_every", EPOCHS, 1, known_as=("eval_interval",)),
     Key("save_every", Maybe(EPOCHS), None, "keep a checkpoint every so often, besides the best and the last"),
     Key("save_history", Flag(), False, "keep a checkpoint of every epoch", known_as=("save_history_ckpt",)),
-    Key("choose", Word(("map50", "map", "loss")), "map50", "what makes a checkpoint the best"),
+    Key(
+        "choose",
+        Word(("map50", "map", "top1", "top5", "loss")),
+        "map50",
+        "what makes a checkpoint the best; of a classifier top1",
+    ),
     Key("early_stop", Maybe(EPOCHS), None, "epochs without a better checkpoint after which the stage ends"),
     Key("score", Word(("coco", "voc")), "coco", "rules of the mean average precision"),
     Key("seed", SEED, 123, "of weights, order and augmentation; auto: a new one each run", known_as=("global_seed",)),

@@ -137,13 +137,17 @@ def size(type: TensorType) -> str:
     return f"{type.height}x{type.width}"
 
 
+BOXES = ("map50", "map", "loss")
+"""What the stages of a detector are measured by."""
+
+
 @dataclass(eq=False, repr=False)
 class HeadKind:
     """A kind of head: `schema` of its options, the stage keys of its `loss`, and the outputs it `reads` (a name each).
 
     `check` reports into the Placed head what it asks of the tensors, and fills in what follows from them. `lists`: an
     output may be a list of maps. `grid`: it takes `grid = MAP`. `one_size`: its targets stand on the grid of one input
-    size, so it cannot be trained at several.
+    size, so it cannot be trained at several. `measures`: the figures of its stages; the best checkpoint is chosen by the first.
     """
 
     schema: Schema
@@ -153,3 +157,4 @@ class HeadKind:
     lists: bool = False
     grid: bool = False
     one_size: bool = False
+    measures: tuple[str, ...] = BOXES

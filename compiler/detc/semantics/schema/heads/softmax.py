@@ -23,4 +23,5 @@ SOFTMAX = HeadKind(
     loss=(Key("loss.label_smoothing", Number(low=0, below=1), 0.0, "share of the target spread over all classes"),),
     reads=("logits",),
     check=_check,
+    measures=("top1", "top5", "loss"),
 )
