@@ -26,6 +26,7 @@ def main() -> int:
         smoke.shapes_as_coco(data / "coco", 160)
         changes = smoke.sets(
             image=96,
+            train__zoo__multiscale="sizes(64 .. 96)",
             data__coco__classes='["disc", "square", "triangle"]',
             data__coco__train='"train"',
             data__coco__val='"val"',

@@ -25,9 +25,34 @@ def _probability(value: Any) -> str:
     return number(value, 0, 1)
 
 
-def _around_one(value: Any) -> str:
-    factor = float(number(value, 0, 0.95))
-    return f"{1 - factor:g} .. {1 + factor:g}"
+def _photometric(key: str, convert: Callable[[float], str]) -> Handler:
+    """One of the colour changes, with the others at rest."""
+
+    def handler(draft: Draft, value: Any) -> str:
+        if value is None:
+            raise NotTaken("it is empty")
+        shown = convert(float(number(value, 0, 0.95)))
+        rest = {"brightness": "0", "contrast": "0", "saturation": "0", "hue": "0", "swap": "false", "p": "1"}
+        draft.step("photometric", **(rest | draft.augment.get("photometric", {}) | {key: shown}))
+        return f"augment .. photometric({key} = {shown})"
+
+    return handler
+
+
+def _affine(key: str, high: float) -> Handler:
+    def handler(draft: Draft, value: Any) -> str:
+        if value is None:
+            raise NotTaken("it is empty")
+        shown = number(value, 0, high)
+        draft.step("affine", **(_still(draft) | {key: shown}))
+        return f"augment .. affine({key} = {shown})"
+
+    return handler
+
+
+def _still(draft: Draft) -> dict[str, str]:
+    """An affine step that moves nothing, done to every picture, where there is none yet."""
+    return {} if "affine" in draft.augment else {"p": "1", "degrees": "0", "translate": "0", "shear": "0"}
 
 
 def _flip(draft: Draft, value: Any) -> str:
@@ -48,14 +73,14 @@ def _mixup(draft: Draft, value: Any) -> str:
 
 def _rotation(draft: Draft, value: Any) -> str:
     degrees = 360 * float(number(value, 0, 0.5))
-    draft.step("affine", degrees=f"{degrees:g}")
+    draft.step("affine", **(_still(draft) | {"degrees": f"{degrees:g}"}))
     return f"augment .. affine(degrees = {degrees:g}): the zoo counts full turns"
 
 
 def _translation(draft: Draft, value: Any) -> str:
     shown = number(value, 0, 1)
-    before = draft.augment.get("affine", {}).get("translate")
-    draft.step("affine", translate=shown if before is None else max(shown, before, key=float))
+    before = draft.augment.get("affine", {}).get("translate", "0")
+    draft.step("affine", **(_still(draft) | {"translate": max(shown, before, key=float)}))
     return f"augment .. affine(translate = {shown}), the same in both directions"
 
 
@@ -65,16 +90,16 @@ def _multiscale(draft: Draft, value: Any) -> str:
         return "as it is: one size unless a spec says so"
     image = int(draft.params.get("image", "640"))
     low, high = max(32, image - 32 * steps), image + 32 * steps
-    draft.stage["multiscale"] = f"{low} .. {high}"
-    return f"multiscale = {low} .. {high}"
+    draft.stage["multiscale"] = f"sizes({low} .. {high})"
+    return f"multiscale = sizes({low} .. {high})"
 
 
 def _random_size(draft: Draft, value: Any) -> str:
     if not isinstance(value, list) or len(value) != 2:
         raise NotTaken(f"expected two numbers of 32 pixels, found {value!r}")
     low, high = (32 * int(whole(side, 1, 200)) for side in value)
-    draft.stage["multiscale"] = f"{low} .. {high}"
-    return f"multiscale = {low} .. {high}"
+    draft.stage["multiscale"] = f"sizes({low} .. {high})"
+    return f"multiscale = sizes({low} .. {high})"
 
 
 def _no(reason: str) -> Handler:
@@ -94,14 +119,14 @@ AUGMENTATION: dict[str, Handler] = {
     "dataset.enable_mixup": _mixup,
     "dataset.hsv_prob": _step("hsv", "p", _probability),
     "dataset.flip_prob": _step("flip", "p", _probability),
-    "dataset.degrees": _step("affine", "degrees", lambda value: number(value, 0, 180)),
-    "dataset.translate": _step("affine", "translate", lambda value: number(value, 0, 1)),
-    "dataset.shear": _step("affine", "shear", lambda value: number(value, 0, 90)),
+    "dataset.degrees": _affine("degrees", 180),
+    "dataset.translate": _affine("translate", 1),
+    "dataset.shear": _affine("shear", 60),
     "dataset.multiscale_range": _multiscale,
     "dataset.random_size": _random_size,
     "data_augmentation.random_flip.mode": _flip,
-    "data_augmentation.random_contrast.factor": _step("photometric", "contrast", _around_one),
-    "data_augmentation.random_brightness.factor": _step("photometric", "brightness", _around_one),
+    "data_augmentation.random_contrast.factor": _photometric("contrast", "{:g}".format),
+    "data_augmentation.random_brightness.factor": _photometric("brightness", lambda share: f"{255 * share:g}"),
     "data_augmentation.random_rotation.factor": _rotation,
     "data_augmentation.random_translation.width_factor": _translation,
     "data_augmentation.random_translation.height_factor": _translation,
@@ -111,7 +136,9 @@ AUGMENTATION: dict[str, Handler] = {
     "data_augmentation.random_crop.crop_center_x": _no("a crop lies anywhere in the picture"),
     "data_augmentation.random_crop.crop_center_y": _no("a crop lies anywhere in the picture"),
     "data_augmentation.random_periodic_resizing.period": _no("with `multiscale` every batch draws its size"),
-    "data_augmentation.random_periodic_resizing.image_sizes": _no("`multiscale = 192 .. 608` draws any multiple of 32"),
+    "data_augmentation.random_periodic_resizing.image_sizes": _no(
+        "`multiscale = sizes(192 .. 608)` draws any multiple of 32"
+    ),
     "data_augmentation.random_rotation.fill_mode": _no(_FILL),
     "data_augmentation.random_rotation.interpolation": _no("resampling is bilinear"),
     "data_augmentation.random_translation.fill_mode": _no(_FILL),
