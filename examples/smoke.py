@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,13 @@ def options(about: str, name: str) -> argparse.Namespace:
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets (default: data)")
     parser.add_argument("--out", type=Path, default=Path("build") / name, help=f"default: build/{name}")
     return parser.parse_args()
+
+
+def fresh(out: Path) -> Path:
+    """The folder of the smoke run's data; what an earlier smoke run left is gone."""
+    for left in (out / "data", out / "project" / "runs" / "run"):
+        shutil.rmtree(left, ignore_errors=True)
+    return out / "data"
 
 
 def detc(*words: str | Path) -> None:

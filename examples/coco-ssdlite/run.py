@@ -22,7 +22,7 @@ def main() -> int:
     changes: list[str] = []
     data: Path = found.data
     if found.smoke:
-        data = found.out / "data"
+        data = smoke.fresh(found.out)
         smoke.shapes_as_coco(data / "coco", 160)
         changes = smoke.sets(
             width=0.25,

@@ -22,7 +22,7 @@ def main() -> int:
     changes: list[str] = []
     data: Path = found.data
     if found.smoke:
-        data = found.out / "data"
+        data = smoke.fresh(found.out)
         smoke.shapes_as_coco(data / "coco", 160)
         changes = smoke.sets(
             image=96,
@@ -32,6 +32,7 @@ def main() -> int:
             data__coco__val='"val"',
             train__zoo__batch=8,
             train__zoo__float__epochs=2,
+            train__zoo__no_aug_epochs=1,
             train__zoo__float__schedule="cosine()",
         )
     build = found.out / "project"

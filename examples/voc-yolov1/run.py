@@ -22,7 +22,7 @@ def main() -> int:
     changes: list[str] = []
     data: Path = found.data
     if found.smoke:
-        data = found.out / "data"
+        data = smoke.fresh(found.out)
         smoke.shapes_as_folders(data / "imagenet", 64)
         smoke.shapes_as_voc(data / "VOCdevkit" / "VOC2007", 128)
         changes = smoke.sets(

@@ -168,9 +168,18 @@ def _dataset_name(draft: Draft, value: Any) -> str:
     return _format(draft, value)
 
 
+def _use(draft: Draft, name: str) -> None:
+    """The optimiser as the zoo's trainers make it: decay inside the step; YOLOD looks ahead and decays weights only."""
+    draft.optimizer = name
+    if name == "sgd":
+        draft.optimizer_args.setdefault("l2", "optimizer")
+        if draft.known.reads == "raw":
+            draft.optimizer_args |= {"nesterov": "true", "decay": "weights"}
+
+
 def _optimizer_name(name: str) -> Handler:
     def handler(draft: Draft, value: Any) -> str:
-        draft.optimizer = name
+        _use(draft, name)
         return f"optimizer = {name}()"
 
     return handler
@@ -178,7 +187,7 @@ def _optimizer_name(name: str) -> Handler:
 
 def _learning_rate(name: str) -> Handler:
     def handler(draft: Draft, value: Any) -> str:
-        draft.optimizer = name
+        _use(draft, name)
         draft.optimizer_args["lr"] = positive(value)
         return f"optimizer = {name}(lr = {draft.optimizer_args['lr']})"
 
@@ -246,10 +255,14 @@ def _logger(draft: Draft, value: Any) -> str:
     return f"`detc train --track {value}`"
 
 
-def _part_rate(part: str) -> Handler:
+def _part_rate(which: int) -> Handler:
     def handler(draft: Draft, value: Any) -> str:
-        draft.stage[f"lr {part}"] = positive(value)
-        return f"lr {part} = {draft.stage[f'lr {part}']}"
+        names = draft.known.parts[which]
+        if not names:
+            raise NotTaken("this family has no such part: write `lr PART = ..` in the stage")
+        for name in names:
+            draft.stage[f"lr {name}"] = positive(value)
+        return ", ".join(f"lr {name} = {positive(value)}" for name in names)
 
     return unless_empty(handler)
 
@@ -415,8 +428,8 @@ KEYS: dict[str, Handler] = {
     "training.ema": unless_empty(_ema),
     "training.fp16": unless_empty(_fp16),
     "training.save_history_ckpt": unless_empty(_history),
-    "training.base_net_lr": _part_rate("BACKBONE"),
-    "training.extra_layers_lr": _part_rate("EXTRAS"),
+    "training.base_net_lr": _part_rate(0),
+    "training.extra_layers_lr": _part_rate(1),
     "training.dropout": leave("dropout is a layer of the net: put `|> dropout(0.2)` into the spec"),
     "training.frozen_layers": leave("layers have other names here: `freeze = PART` in the stage"),
     "training.trained_model_path": leave("the best and last checkpoints lie in runs/"),

@@ -15,19 +15,23 @@ class Known:
     spec: str
     reads: str
     apart: str = ""
+    parts: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    """Layers of the library spec that are the backbone, and the extra layers behind it."""
 
 
+_EXTRAS = ("m5", "m3", "m2", "m1")
+_V1, _V2, _V3 = ((base, _EXTRAS) for base in (("m19", "m10"), ("m19", "b14", "m10"), ("m19", "m10")))
 _YOLOV2T = "the zoo's net has leaky slope 0.2 and batch norm instead of a bias in its last layer"
 
 MODELS: dict[str, Known] = {
     "st_yolodv2milli_actrelu_pt": Known("st_yolodv2milli", "raw"),
     "st_yolodv2tiny_actrelu_pt": Known("st_yolodv2tiny", "raw"),
-    "ssd_mobilenetv1_pt": Known("ssd_mobilenetv1", "standard"),
-    "ssdlite_mobilenetv1_pt": Known("ssdlite_mobilenetv1", "standard"),
-    "ssd_mobilenetv2_pt": Known("ssd_mobilenetv2", "standard"),
-    "ssdlite_mobilenetv2_pt": Known("ssdlite_mobilenetv2", "standard"),
-    "ssdlite_mobilenetv3small_pt": Known("ssdlite_mobilenetv3small", "standard"),
-    "ssdlite_mobilenetv3large_pt": Known("ssdlite_mobilenetv3large", "standard"),
+    "ssd_mobilenetv1_pt": Known("ssd_mobilenetv1", "standard", parts=_V1),
+    "ssdlite_mobilenetv1_pt": Known("ssdlite_mobilenetv1", "standard", parts=_V1),
+    "ssd_mobilenetv2_pt": Known("ssd_mobilenetv2", "standard", parts=_V2),
+    "ssdlite_mobilenetv2_pt": Known("ssdlite_mobilenetv2", "standard", parts=_V2),
+    "ssdlite_mobilenetv3small_pt": Known("ssdlite_mobilenetv3small", "standard", parts=_V3),
+    "ssdlite_mobilenetv3large_pt": Known("ssdlite_mobilenetv3large", "standard", parts=_V3),
     "st_yololcv1": Known("st_yolo_lc_v1", "rescaled"),
     "st_yolo_lc_v1": Known("st_yolo_lc_v1", "rescaled"),
     "st_yoloxn": Known("st_yolo_x_nano", "rescaled"),
