@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
-from collections.abc import Mapping
 from typing import Any
 
 from pydantic import Field
 
 from detrt.lock.data import Data
 from detrt.lock.gate import Gate
+from detrt.lock.identity import model_sha256
 from detrt.lock.model import Model
 from detrt.lock.part import Part
 from detrt.lock.stage import Stage
@@ -63,16 +61,4 @@ class Lock(Part):
 
     def model_sha256(self, name: str) -> str:
         """Identity of a model: its nodes, input, outputs and the structure of its heads."""
-        model = self.model_named(name).model_dump(mode="json", by_alias=True)
-        for head in model["heads"]:
-            # keys younger than the first checkpoints, where they say nothing: those checkpoints stay good
-            head["options"] = {k: v for k, v in head["options"].items() if k != "image" and (k, v) != ("soft", "none")}
-        return hashlib.sha256(json.dumps(_without_spans(model), sort_keys=True).encode()).hexdigest()
-
-
-def _without_spans(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: _without_spans(item) for key, item in value.items() if key not in ("span", "raw")}
-    if isinstance(value, list):
-        return [_without_spans(item) for item in value]
-    return value
+        return model_sha256(self.model_named(name).model_dump(mode="json", by_alias=True))
