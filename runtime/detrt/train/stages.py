@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from detrt.data.loader import Batch
+from detrt.data.sample import Image
 from detrt.errors import DetrtError
 from detrt.files import write_png
 from detrt.lock import Stage
@@ -182,8 +183,9 @@ class TrainingStage:
         if found is not None:
             values |= {f"val/{name}": value for name, value in found.metrics.items()}
         better = self._judge(found.metrics if found else None)
+        sheet = self._sheet(found) if better or trackers.wants_pictures else None
         if better and self.processes.first:
-            self._write_best(found)
+            self._write_best(sheet)
         number = at.epoch + 1
         line = self._line(values, clock, better)
         at.epoch, at.step, at.sums = number, 0, {}
@@ -198,6 +200,8 @@ class TrainingStage:
             trackers.scalars(number, {**values, "time/loader_share": clock.loader_share, "time/epoch": clock.total})
             if histograms or (found and found.activations):
                 trackers.histograms(number, {**histograms, **(found.activations if found else {})})
+            if sheet is not None:
+                trackers.pictures(number, {"val/predictions": sheet})
         if stage.save_every is not None and number % stage.save_every == 0 and self.processes.first:
             self._write_weights(self.folder / f"epoch-{number:04}.safetensors", found.metrics if found else {})
         self.save()
@@ -244,7 +248,7 @@ class TrainingStage:
         """A stage of 0 epochs only scores and keeps what it began with."""
         found = self._validated(False)
         if self._judge(found.metrics if found else None) and self.processes.first:
-            self._write_best(found)
+            self._write_best(self._sheet(found))
         self.at.best_epoch, self.at.ended = 0, "all epochs"
         self.save()
 
@@ -255,12 +259,19 @@ class TrainingStage:
         self.save()
         raise Interrupted(self.interrupts.run)
 
-    def _write_best(self, found: Validation | None) -> None:
-        """The weights, and a sheet of predictions where the task draws one."""
+    def _sheet(self, found: Validation | None) -> Image | None:
+        """Predictions on a few pictures, where the task draws them."""
+        draw = getattr(self.task, "sheet", None)
+        if found is None or draw is None or not self.processes.first:
+            return None
+        sheet: Image = draw("val", found.found)
+        return sheet
+
+    def _write_best(self, sheet: Image | None) -> None:
+        """The weights, and the sheet of predictions beside them."""
         self._write_weights(self.folder / "best.safetensors", self.at.best_metrics)
-        sheet = getattr(self.task, "sheet", None)
-        if found is not None and sheet is not None:
-            write_png(self.folder / "best.png", sheet("val", found.found))
+        if sheet is not None:
+            write_png(self.folder / "best.png", sheet)
 
     def _write_weights(self, path: Path, metrics: dict[str, float]) -> None:
         state = {

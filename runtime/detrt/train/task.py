@@ -16,13 +16,14 @@ from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
 from detrt.data.opening import has_split, open_dataset
-from detrt.data.sample import DataSet
+from detrt.data.sample import DataSet, Image
 from detrt.errors import DetrtError
 from detrt.evaluate.score import score
 from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.contracts import Loader
+from detrt.train.sheets import detection_sheet
 
 SPLITS = ("train", "val", "test")
 
@@ -142,6 +143,11 @@ class DetectionTask(DataTask):
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
         dataset = self.dataset(split)
         return score(dataset, in_order(dataset, detections), rule).figures()
+
+    def sheet(self, split: str, detections: Sequence[Any]) -> Image:
+        """Some pictures of a split with what was found in them; see `detection_sheet`."""
+        dataset = self.dataset(split)
+        return detection_sheet(dataset, in_order(dataset, detections), self.classes)
 
 
 def in_order(dataset: DataSet, detections: Sequence[Any]) -> list[Detections]:
