@@ -14,6 +14,7 @@ import torch.distributed as dist
 from torch import Tensor
 
 from detrt.errors import DetrtError
+from detrt.train.rendezvous import fresh_store
 
 T = TypeVar("T")
 
@@ -93,11 +94,26 @@ def process_group(device: str | None) -> Iterator[Processes]:
         return
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
-    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=30))
+    store = fresh_store(rank, world)
+    known = {} if store is None else {"store": store, "rank": rank, "world_size": world}
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo", timeout=timedelta(minutes=30), **known)
     try:
         yield Processes(rank, world, chosen)
+    except RuntimeError as error:
+        if not _lost_a_process(error):
+            raise
+        raise DetrtError(
+            "another process of this run is gone",
+            f"process {rank} of {world}",
+            "go on with --resume; with torchrun --max-restarts=N it goes on by itself",
+        ) from None
     finally:
         dist.destroy_process_group()
+
+
+def _lost_a_process(error: RuntimeError) -> bool:
+    """True for what gloo and nccl raise when a peer has died; gloo has no class of its own for it."""
+    return isinstance(error, dist.DistError) or "gloo" in str(error) or "Connection closed by peer" in str(error)
 
 
 def _device(name: str | None, local: int, world: int) -> torch.device:

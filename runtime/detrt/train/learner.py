@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -65,11 +67,7 @@ class Learner:
         if not any(wanted.values()):
             raise DetrtError(f"stage `{self.stage.id}` freezes every weight", remedy="name fewer prefixes in `freeze`")
         if self.processes.world > 1 and (changed or self.forward is self.model):
-            ids = [self.device] if self.device.type == "cuda" else None
-            # Norms that do not share their statistics take those of the first process, which are the ones that are kept.
-            self.forward = DistributedDataParallel(
-                self.model, device_ids=ids, broadcast_buffers=not self.stage.sync_bn, gradient_as_bucket_view=True
-            )
+            self.forward = _summing(self.model, self.device, buffers=not self.stage.sync_bn)
 
     def set_rate(self, epoch: float) -> None:
         """Takes the learning rates of `epoch`, a fraction within one."""
@@ -128,3 +126,13 @@ class Learner:
         if options.l2 != "loss" or not options.weight_decay or not decayed:
             return None
         return float(l2_term(decayed, options.weight_decay))
+
+
+def _summing(model: nn.Module, device: torch.device, buffers: bool) -> DistributedDataParallel:
+    """`model` in the wrapper that sums gradients over processes. With `buffers`, those of the first process go to all before
+    each pass: norms that do not share their statistics then agree with what is kept.
+    """
+    known = inspect.signature(DistributedDataParallel.__init__).parameters
+    word = "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # until torch 2.12
+    options: dict[str, Any] = {word: buffers, "gradient_as_bucket_view": True}
+    return DistributedDataParallel(model, device_ids=[device] if device.type == "cuda" else None, **options)

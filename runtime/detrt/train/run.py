@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -13,6 +14,7 @@ from detrt.lock import Lock, Stage, earlier_stages
 from detrt.train.calibration import calibrate_stage
 from detrt.train.context import Context, TaskMaker, suitable_workers
 from detrt.train.distributed import Processes
+from detrt.train.elastic import agents, begun_before, remember
 from detrt.train.folder import RunFolder, StageResult, choose_run
 from detrt.train.gates import judge_all
 from detrt.train.interrupts import Interrupts
@@ -44,9 +46,18 @@ class Run:
         self.lock, self.options, self.processes = lock, options, processes
         self.progress = Progress(processes.first, options.quiet, options.print_every)
         out = options.out if options.out is not None else lock_path.parent / "runs"
-        path = processes.first_does(
-            lambda: choose_run(out, options.name, options.resume, bool(options.stages), lock.spec.name)
-        )
+        launch = agents(processes)
+        again = processes.first_does(lambda: begun_before(out, launch))
+        if again is not None:
+            self.options = options = replace(options, resume=True)
+            self.progress.note("started again by torchrun: going on with what is on the disk")
+
+        def choose() -> Path:
+            path = again or choose_run(out, options.name, options.resume, bool(options.stages), lock.spec.name)
+            remember(path, launch)
+            return path
+
+        path = processes.first_does(choose)
         self.folder = RunFolder(path, lock)
         self.context = Context(
             models=models,

@@ -137,7 +137,7 @@ def test_batch_norms_see_the_global_batch(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find a process by its rank")
 def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     found = stages()[:1]
-    found[0]["epochs"] = 100
+    found[0]["epochs"] = 40
     path = write_lock(tmp_path, found)
     command = [*TORCHRUN, "--standalone", "--nproc_per_node=2", PROGRAM, str(path), "--name"]
     whole = subprocess.run([*command, "whole"], env=environment(), capture_output=True, text=True, timeout=120)
@@ -145,13 +145,9 @@ def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     stopped = subprocess.Popen(
         [*command, "a"], env=environment(), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
-    while not (tmp_path / "runs/a/float/last.safetensors").exists():
-        assert stopped.poll() is None
-        time.sleep(0.01)
+    wait_for(tmp_path / "runs/a/float/last.safetensors", stopped)
     # One process alone hears of it, and both stop at the same step.
-    children = Path(f"/proc/{stopped.pid}/task/{stopped.pid}/children").read_text().split()
-    (last,) = [pid for pid in children if b"\0RANK=1\0" in Path(f"/proc/{pid}/environ").read_bytes()]
-    os.kill(int(last), signal.SIGINT)
+    os.kill(worker_of(stopped.pid, 1), signal.SIGINT)
     _, errors = stopped.communicate(timeout=60)
     assert stopped.returncode != 0, errors[-3000:]
     assert not (tmp_path / "runs/a/float/stage.json").exists(), "it was over before it was stopped"
@@ -164,6 +160,109 @@ def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
         for name in ("whole", "a")
     ]
     assert hashes[0] == hashes[1]
+
+
+def worker_of(agent: int, rank: int) -> int:
+    """The process that torchrun process `agent` has started as `rank`."""
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    mark = f"\0RANK={rank}\0".encode()
+    (found,) = [pid for pid in children if mark in Path(f"/proc/{pid}/environ").read_bytes()]
+    return int(found)
+
+
+def workers_of(agent: int) -> list[int]:
+    children = Path(f"/proc/{agent}/task/{agent}/children").read_text().split()
+    return [int(pid) for pid in children if b"\0RANK=" in Path(f"/proc/{pid}/environ").read_bytes()]
+
+
+def wait_for(path: Path, *running: subprocess.Popen[str]) -> None:
+    while not path.exists():
+        assert all(process.poll() is None for process in running)
+        time.sleep(0.01)
+
+
+def begin(*command: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [*TORCHRUN, *command], env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find a process")
+
+
+@pytest.mark.long
+@needs_proc
+def test_a_killed_worker_is_started_again_and_the_run_ends_as_if_it_had_lived(tmp_path: Path) -> None:
+    found = stages()[:1]
+    found[0] |= {"epochs": 30, "accumulate": 2, "ema_warmup": 5, "rates": {"head": 1e-3}, "sync_bn": False}
+    path = write_lock(tmp_path, found)
+    shape = ["--standalone", "--nproc_per_node=2", "--max-restarts=3"]
+    whole = begin(*shape, PROGRAM, str(path), "--out", str(tmp_path / "whole"))
+    assert whole.communicate(timeout=120) and whole.returncode == 0
+    for old in ("1", "2"):  # an older run is no business of this launch
+        (tmp_path / "runs" / old).mkdir(parents=True)
+    killed = begin(*shape, PROGRAM, str(path))  # without a name: what it goes on with has to be found
+    wait_for(tmp_path / "runs/3/float/last.previous.safetensors", killed)
+    os.kill(worker_of(killed.pid, 1), signal.SIGKILL)
+    output, errors = killed.communicate(timeout=120)
+    assert killed.returncode == 0, errors[-3000:]
+    assert "going on at epoch" in output
+    assert "Traceback" not in errors.split("torch.distributed")[0]
+    assert sorted(run.name for run in (tmp_path / "runs").iterdir()) == ["1", "2", "3"]
+    results = [json.loads((tmp_path / run / "result.json").read_text())["stages"][0] for run in ("whole/1", "runs/3")]
+    assert [stage["epochs"] for stage in results] == [30, 30]
+    assert results[0]["weights_sha256"] == results[1]["weights_sha256"]
+
+
+@pytest.mark.long
+@needs_proc
+def test_two_nodes_go_on_after_a_worker_of_one_is_killed(tmp_path: Path) -> None:
+    found = stages()[:1]
+    found[0]["epochs"] = 30
+    path = write_lock(tmp_path, found)
+    shape = ["--nnodes=2", "--nproc_per_node=1", "--max-restarts=3", "--rdzv_backend=c10d", "--rdzv_id=j1"]
+    shape += [f"--rdzv_endpoint=127.0.0.1:{free_port()}", "--local_addr=127.0.0.1"]
+    nodes = [begin(*shape, PROGRAM, str(path)) for _ in range(2)]
+    wait_for(tmp_path / "runs/1/float/last.previous.safetensors", *nodes)
+    os.kill(workers_of(nodes[1].pid)[0], signal.SIGKILL)
+    for node in nodes:
+        _, errors = node.communicate(timeout=180)
+        assert node.returncode == 0, errors[-3000:]
+    assert [run.name for run in (tmp_path / "runs").iterdir()] == ["1"]
+    stage = json.loads((tmp_path / "runs/1/result.json").read_text())["stages"][0]
+    assert (stage["epochs"], stage["ended"]) == (30, "all epochs")
+
+
+@pytest.mark.long
+def test_three_steps_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
+    sgd = {"name": "sgd", "lr": 0.05, "nesterov": True, "weight_decay": 1e-3, "decay": "weights"}
+    warmcos = {"name": "yoloxwarmcos", "by": "step", "warmup": 1, "warmup_from": 0.01, "floor": 0.05}
+    found = stages()[:1]
+    found[0] |= {"epochs": 1, "optimizer": sgd, "schedule": warmcos, "accumulate": 2, "freeze": {}}
+    path = write_lock(tmp_path, found)
+    assert run(path, "--name", "one") == 0
+    two = begin("--standalone", "--nproc_per_node=2", PROGRAM, str(path), "--name", "two")
+    assert two.communicate(timeout=120) and two.returncode == 0
+    one, other = (
+        read_checkpoint(tmp_path / f"runs/{name}/float/last.safetensors").group("model") for name in ("one", "two")
+    )
+    for name, weights in one.items():
+        torch.testing.assert_close(other[name], weights, rtol=1e-4, atol=1e-6, msg=name)
+
+
+def test_a_run_is_found_again_by_its_launch(tmp_path: Path) -> None:
+    from detrt.train.elastic import begun_before, remember
+
+    for name, launch in (("1", ["a:1:5"]), ("2", ["a:2:5", "b:7:9"]), ("3", [])):
+        (tmp_path / name).mkdir()
+        remember(tmp_path / name, launch)
+    assert begun_before(tmp_path, ["b:7:9"]) == tmp_path / "2"
+    assert begun_before(tmp_path, ["c:7:9", "a:2:5"]) == tmp_path / "2"
+    assert begun_before(tmp_path, ["a:1:6"]) is None
+    assert begun_before(tmp_path, []) is None
+    for content in ("", "{}", "[1, 2]", "[" * 5000, "\0"):
+        (tmp_path / "3/launch.json").write_text(content)
+        assert begun_before(tmp_path, ["a:1:5"]) == tmp_path / "1"
 
 
 def test_a_batch_too_small_to_share_is_refused() -> None:
