@@ -125,7 +125,13 @@ class Encoding:
         [n, height, width, channels] on any device.
         """
         floats = data.permute(0, 3, 1, 2).float()
-        if self.kind == "affine":
-            mean, std = (floats.new_tensor(v).view(1, -1, 1, 1) for v in (self.mean, self.std))
-            floats = (floats / self.scale + self.offset - mean) / std
+        if self.kind == "affine":  # in place, and nothing that changes nothing: a batch is large
+            if self.scale != 1.0:
+                floats.div_(self.scale)
+            if self.offset:
+                floats.add_(self.offset)
+            if any(self.mean):
+                floats.sub_(floats.new_tensor(self.mean).view(1, -1, 1, 1))
+            if set(self.std) != {1.0}:
+                floats.div_(floats.new_tensor(self.std).view(1, -1, 1, 1))
         return floats

@@ -16,13 +16,9 @@ LEVELS = np.arange(256, dtype=np.float32)
 
 
 def hsv(image: Image, rng: Generator, step: Step) -> Image:
-    """Multiplies hue (around its circle), saturation and value, each by its own factor, through one table a channel."""
+    """Multiplies hue (around its circle), saturation and value, each by its own factor."""
     hue, saturation, value = rng.uniform(*step.span("range"), 3)
-    tables = np.empty((1, 256, 3), np.uint8)
-    tables[0, :, 0] = LEVELS * hue % 180
-    tables[0, :, 1] = np.minimum(LEVELS * saturation, 255)
-    tables[0, :, 2] = np.minimum(LEVELS * value, 255)
-    return _in_hsv(image, tables)
+    return _in_hsv(image, LEVELS * hue % 180, float(saturation), float(value))
 
 
 def photometric(image: Image, rng: Generator, step: Step) -> Image:
@@ -42,11 +38,7 @@ def photometric(image: Image, rng: Generator, step: Step) -> Image:
     order = rng.permutation(3)
     image = _through(image, (LEVELS + brightness) * (contrast if first else 1.0))
     if saturation != 1.0 or hue != 0.0:
-        tables = np.empty((1, 256, 3), np.uint8)
-        tables[0, :, 0] = (LEVELS + hue / 2) % 180  # OpenCV's hue counts in steps of two degrees
-        tables[0, :, 1] = np.minimum(LEVELS * saturation, 255)
-        tables[0, :, 2] = LEVELS
-        image = _in_hsv(image, tables)
+        image = _in_hsv(image, (LEVELS + hue / 2) % 180, saturation, 1.0)  # OpenCV's hue: steps of two degrees
     if not first:
         image = _through(image, LEVELS * contrast)
     return np.ascontiguousarray(image[:, :, order]) if step.flag("swap") and swapped else image
@@ -60,9 +52,16 @@ def blur(image: Image, kernel: int) -> Image:
     return np.asarray(cv2.blur(image, (kernel, kernel)), np.uint8)
 
 
-def _in_hsv(image: Image, tables: NDArray[np.uint8]) -> Image:
-    changed = cv2.LUT(cv2.cvtColor(image, cv2.COLOR_BGR2HSV), tables)
-    return np.asarray(cv2.cvtColor(changed, cv2.COLOR_HSV2BGR), np.uint8)
+def _in_hsv(image: Image, hues: NDArray[np.float32], saturation: float, value: float) -> Image:
+    """With another hue for each of 0 .. 179, and saturation and value times a factor: channel by channel, which OpenCV does
+    twice as fast as one table of three.
+    """
+    planes = list(cv2.split(cv2.cvtColor(image, cv2.COLOR_BGR2HSV)))
+    planes[0] = cv2.LUT(planes[0], hues.astype(np.uint8))
+    for channel, factor in ((1, saturation), (2, value)):
+        if factor != 1.0:
+            planes[channel] = cv2.convertScaleAbs(planes[channel], alpha=factor)
+    return np.asarray(cv2.cvtColor(cv2.merge(planes), cv2.COLOR_HSV2BGR), np.uint8)
 
 
 def _through(image: Image, table: NDArray[np.float32]) -> Image:

@@ -64,12 +64,12 @@ class Recipe:
         tints = []
         for step in self.steps:
             chosen = rng.random() < step.p
-            own = np.random.default_rng(rng.integers(2**63))
-            if step.name in colour.TINTS:
-                if chosen or step.name == "photometric":  # whose `p` counts for each of its parts
-                    tints.append((step, own))
-            elif not chosen:
+            luck = int(rng.integers(2**63))
+            if not chosen and step.name != "photometric":  # whose `p` counts for each of its parts
                 continue
+            own = np.random.default_rng(luck) if step.values else rng  # a flip draws nothing
+            if step.name in colour.TINTS:
+                tints.append((step, own))
             elif step.name == "blur":
                 scene = scene.with_images(partial(colour.blur, kernel=step.count("kernel")))
             elif step.name in MIXES:
@@ -91,8 +91,15 @@ def _drawn(scene: Scene, encoding: Encoding) -> tuple[Image, Annotation]:
     fitted = scene.fitted(encoding.width, encoding.height, encoding.resize)
     piece = scene.pieces[0]
     if len(scene.pieces) == 1 and (scene.height, scene.width) == piece.image.shape[:2]:
-        if np.array_equal(piece.matrix, UNMOVED):
+        if piece.matrix is UNMOVED:
             return encoding.resized(piece.image), fitted.boxes()
-        if np.array_equal(piece.matrix, [[-1.0, 0.0, scene.width], [0.0, 1.0, 0.0]]):
-            return encoding.resized(np.asarray(cv2.flip(piece.image, 1), np.uint8)), fitted.boxes()
+        if piece.matrix.tolist() == [[-1.0, 0.0, scene.width], [0.0, 1.0, 0.0]]:
+            return _mirrored(piece.image, encoding), fitted.boxes()
     return fitted.draw(encoding.resize), fitted.boxes()
+
+
+def _mirrored(image: Image, encoding: Encoding) -> Image:
+    """The smaller of both is mirrored where that is the same: beside a letterboxed picture an odd pixel has its side."""
+    if encoding.resize.mode == "stretch" and encoding.width * encoding.height < image.shape[0] * image.shape[1]:
+        return np.asarray(cv2.flip(encoding.resized(image), 1), np.uint8)
+    return encoding.resized(np.asarray(cv2.flip(image, 1), np.uint8))

@@ -43,7 +43,7 @@ class Piece:
         """Followed by `matrix` [2, 3] on the canvas."""
         joined = matrix[:, :2] @ self.matrix
         joined[:, 2] += matrix[:, 2]
-        return replace(self, matrix=joined)
+        return Piece(self.image, self.annotation, joined, self.window, self.layer)
 
     def within(self, x1: float, y1: float, x2: float, y2: float) -> Piece:
         """Only what lies in this part of the canvas still shows. For pieces that are neither turned nor sheared."""
@@ -55,23 +55,45 @@ class Piece:
         )  # fmt: skip
         return replace(self, window=window)
 
+    @property
+    def straight(self) -> bool:
+        """Whether its sides stand upright on the canvas."""
+        return bool(abs(self.matrix[0, 1]) + abs(self.matrix[1, 0]) < 1e-9)
+
     def boxes(self, width: float, height: float) -> Annotation:
         """The boxes on a canvas of this size, clipped to what shows; one whose centre does not show is gone, and so is
         one that less than a pixel is left of.
         """
-        boxes = self.annotation.boxes.astype(np.float64).reshape(-1, 2, 2)
-        low, high = np.array(self.window[:2]), np.array(self.window[2:])
-        centre = boxes.mean(axis=1)
-        shows = ((centre >= low) & (centre < high)).all(axis=1)
-        (x1, y1), (x2, y2) = np.clip(boxes, low, high).transpose(1, 2, 0)
-        corners = np.stack([x1, y1, x2, y1, x2, y2, x1, y2], axis=1).reshape(-1, 4, 2)
-        corners = corners @ self.matrix[:, :2].T + self.matrix[:, 2]
-        centre = centre @ self.matrix[:, :2].T + self.matrix[:, 2]
-        limit = np.array([width, height])
-        placed = np.concatenate([np.clip(corners.min(1), 0, limit), np.clip(corners.max(1), 0, limit)], axis=1)
-        kept = shows & ((centre >= 0) & (centre < limit)).all(axis=1)
-        kept &= (placed[:, 2:] - placed[:, :2] >= 1).all(axis=1)
-        return self.annotation.moved(placed.astype(np.float32)).take(kept)
+        if not len(self.annotation):
+            return self.annotation
+        own = self.annotation.boxes.astype(np.float64)
+        if self.straight:
+            placed, (window,) = self._upright(own), self._upright(np.array([self.window]))
+            low, high = np.maximum(window[:2], 0), np.minimum(window[2:], (width, height))
+            middle = (placed[:, :2] + placed[:, 2:]) / 2
+            shows = (middle >= low) & (middle < high)
+        else:
+            low, high = np.zeros(2), np.array([width, height])
+            middle = (own[:, :2] + own[:, 2:]) / 2
+            shows = (middle >= self.window[:2]) & (middle < self.window[2:])
+            middle = middle @ self.matrix[:, :2].T + self.matrix[:, 2]
+            shows &= (middle >= low) & (middle < high)
+            placed = self._around(np.clip(own, self.window[:2] * 2, self.window[2:] * 2))
+        placed[:, :2], placed[:, 2:] = np.maximum(placed[:, :2], low), np.minimum(placed[:, 2:], high)
+        shows &= placed[:, 2:] - placed[:, :2] >= 1
+        moved = self.annotation.moved(placed.astype(np.float32))
+        return moved if shows.all() else moved.take(shows.all(axis=1))
+
+    def _upright(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Boxes [n, 4] on the canvas, where the picture is straight."""
+        (across, _, right), (_, down, below) = self.matrix.tolist()
+        placed = boxes * (across, down, across, down) + (right, below, right, below)
+        return placed if across > 0 and down > 0 else _sorted(placed)
+
+    def _around(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The upright boxes [n, 4] around boxes that are turned or sheared with the picture."""
+        corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2) @ self.matrix[:, :2].T + self.matrix[:, 2]
+        return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
 
     def paint(self, canvas: Image, interpolation: str) -> None:
         """Draws what shows onto `canvas`; its pixels are those whose centres it covers."""
@@ -90,7 +112,7 @@ class Piece:
             image, matrix, (x2 - x1, y2 - y1), flags=WARPS[interpolation], borderMode=cv2.BORDER_REPLICATE
         )
         part = canvas[y1:y2, x1:x2]
-        if abs(self.matrix[0, 1]) + abs(self.matrix[1, 0]) > 1e-9:
+        if not self.straight:
             mask = np.zeros(part.shape[:2], np.uint8)
             outline = np.rint((corners - (x1 + 0.5, y1 + 0.5)) * 256).astype(np.int32)
             cv2.fillConvexPoly(mask, outline, 1, shift=8)
@@ -142,7 +164,7 @@ class Scene:
         if resize.mode != "letterbox":
             return fitted
         x, y, wide, high = fit.onto
-        if any(piece.matrix[0, 1] or piece.matrix[1, 0] for piece in fitted.pieces):
+        if not all(piece.straight for piece in fitted.pieces):
             return fitted
         return replace(fitted, pieces=tuple(piece.within(x, y, x + wide, y + high) for piece in fitted.pieces))
 
@@ -166,3 +188,9 @@ class Scene:
         return (
             layers[0] if len(layers) == 1 else np.asarray(cv2.addWeighted(layers[0], 0.5, layers[1], 0.5, 0), np.uint8)
         )
+
+
+def _sorted(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Boxes [n, 4] with the smaller ends first."""
+    low, high = boxes[:, :2], boxes[:, 2:]
+    return np.concatenate([np.minimum(low, high), np.maximum(low, high)], axis=1)
