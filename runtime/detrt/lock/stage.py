@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -89,7 +89,7 @@ class Stage(Part):
     accumulate: PositiveInt = 1
     images: PositiveInt | None = None
     optimizer: Optimizer = Optimizer()
-    rates: dict[str, float] = {}
+    rates: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = {}
     schedule: Schedule = Schedule()
     augment: list[dict[str, Any]] = []
     no_aug_epochs: int = Field(default=0, ge=0)

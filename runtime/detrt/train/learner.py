@@ -17,7 +17,7 @@ from detrt.lock import Stage
 from detrt.train.contracts import Head
 from detrt.train.distributed import Processes
 from detrt.train.ema import Ema
-from detrt.train.network import Network, frozen
+from detrt.train.network import Network, below, frozen
 from detrt.train.norms import hold_norms
 from detrt.train.optimizer import add_l2_gradient, is_decayed, l2_term, make_optimizer, set_rates
 from detrt.train.precision import autocast_dtype, place
@@ -37,6 +37,13 @@ class Learner:
         place(self.model, self.device, self.format)
         # What the device package holds still (a batch norm already folded) stays so, whatever the stage freezes.
         self.named = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        for part in stage.rates:
+            if not any(below(name, [part]) for name in self.named):
+                raise DetrtError(
+                    f"stage `{stage.id}` has a rate for `{part}`, which has no weights that learn",
+                    f"train.{stage.id}.lr.{part}",
+                    "name a part of the model with weights, or leave it out",
+                )
         self.optimizer = make_optimizer(stage.optimizer, self.named, stage.rates)
         self.ema = Ema(self.model, stage.ema, stage.ema_warmup) if stage.ema is not None else None
         self.dtype = autocast_dtype(stage, self.device, say)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,7 +72,7 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path, prefi
     """
     if prefixes:
         own = model.state_dict()
-        wanted = {name: tensor for name, tensor in weights.items() if _below(name, prefixes) and name in own}
+        wanted = {name: tensor for name, tensor in weights.items() if below(name, prefixes) and name in own}
         if not wanted:
             raise CheckpointError(f"the checkpoint has no weights below {', '.join(prefixes)}", path)
         weights = {**own, **wanted}
@@ -80,14 +80,15 @@ def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path, prefi
     model.load_state_dict(weights)
 
 
-def _below(name: str, prefixes: list[str]) -> bool:
+def below(name: str, prefixes: Sequence[str]) -> bool:
+    """True if `name` is one of `prefixes`, or stands below one."""
     return any(name == prefix or name.startswith(prefix + ".") for prefix in prefixes)
 
 
 def frozen(name: str, stage: Stage, epoch: int) -> bool:
     """True if the parameter `name` stands still in `epoch`."""
     until = stage.freeze.epochs
-    return _below(name, stage.freeze.prefixes) and (until is None or epoch < until)
+    return below(name, stage.freeze.prefixes) and (until is None or epoch < until)
 
 
 def quantise(

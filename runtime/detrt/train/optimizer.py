@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detrt import lock
+from detrt.train.network import below
 
 
 def make_optimizer(
@@ -42,7 +43,7 @@ def make_optimizer(
 
 
 def _rate_of(name: str, lr: float, rates: Mapping[str, float]) -> float:
-    own = [prefix for prefix in rates if name == prefix or name.startswith(prefix + ".")]
+    own = [prefix for prefix in rates if below(name, [prefix])]
     return rates[max(own, key=len)] if own else lr
 
 

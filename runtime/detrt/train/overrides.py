@@ -77,7 +77,11 @@ def _write_train(raw: dict[str, Any], lock: Lock, name: str, parts: list[str], v
         entry = next(entry for entry in raw["stages"] if entry["id"] == stage.id)
         for key, default in lock.raw_stage(stage.id).items():
             entry.setdefault(key, default)
-        _write_key(entry, name, _full_path(keys, stage, value), value)
+        path = _full_path(keys, stage, value)
+        if path[0] == "rates":
+            entry["rates"] = {**entry["rates"], path[1]: value}
+        else:
+            _write_key(entry, name, path, value)
 
 
 _SHORT = {"lr": ["optimizer", "lr"], "for_epochs": ["freeze", "epochs"]}
@@ -86,11 +90,15 @@ _SCALAR = {"early_stop": "patience", "rescale": "images"}
 
 
 def _full_path(keys: list[str], stage: Stage, value: Any) -> list[str]:
-    """Where the lock keeps what a spec calls `keys`: `lr` is the optimiser's, `noobj` one of the loss."""
+    """Where the lock keeps what a spec calls `keys`: `lr` is the optimiser's, `lr.trunk` that of a part, `noobj` one of the
+    loss.
+    """
     if len(keys) == 1 and keys[0] in _SCALAR and isinstance(value, int | float):
         return [keys[0], _SCALAR[keys[0]]]
     if keys[0] in stage.loss and keys[0] not in Stage.model_fields:
         return ["loss", *keys]
+    if keys[0] == "lr" and len(keys) > 1:
+        return ["rates", ".".join(keys[1:])]
     return _SHORT.get(keys[0], [keys[0]]) + keys[1:]
 
 

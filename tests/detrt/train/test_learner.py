@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from detrt.data.loader import Batch
+from detrt.errors import DetrtError
 from detrt.lock import Optimizer, Schedule, Stage
 from detrt.train.distributed import Processes
 from detrt.train.ema import Ema
@@ -88,6 +89,11 @@ def test_parts_have_rates_of_their_own_and_all_follow_the_schedule() -> None:
     made.set_rate(2.5)
     assert rates()["0.weight"] == 5e-4
     assert made.rate == 5e-3
+
+
+def test_a_rate_of_nothing_is_refused() -> None:
+    with pytest.raises(DetrtError, match="`2`, which has no weights"):
+        learner(net(), rates={"2": 1e-3})
 
 
 def test_the_longest_prefix_counts() -> None:

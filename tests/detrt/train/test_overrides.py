@@ -64,6 +64,7 @@ def test_any_text_is_a_value_or_an_error(text: str) -> None:
             "train.steps.chip.lr=1e-5",
             lambda lock: (lock.stages[4].optimizer.lr, lock.stages[0].optimizer.lr) == (1e-5, 2e-3),
         ),
+        ("train.steps.float.lr.conv1=1e-5", lambda lock: lock.stages[0].rates == {"conv1": 1e-5}),
         ("train.steps.batch=8", lambda lock: {stage.batch for stage in lock.stages} == {8}),
         (
             "train.steps.float.optimizer=sgd",
