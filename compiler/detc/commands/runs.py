@@ -46,7 +46,7 @@ class Run:
     def settings(self) -> dict[str, str]:
         """Everything that could tell two runs apart."""
         spec = self.result.get("spec", {})
-        found = {f"param {key}": value for key, value in dict(spec.get("params") or {}).items()}
+        found: dict[str, Any] = {f"param {key}": value for key, value in dict(spec.get("params") or {}).items()}
         found |= {f"--set {key}": value for key, value in dict(spec.get("overrides") or {}).items()}
         found |= {f"version of {key}": value for key, value in dict(self.result.get("versions") or {}).items()}
         found |= {f"data {key}": str(value)[:12] for key, value in dict(self.result.get("data") or {}).items()}

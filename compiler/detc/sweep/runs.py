@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -99,7 +100,7 @@ def on_ray(jobs: Sequence[Job], address: str | None, cpus: float) -> Iterator[tu
     options: dict[str, Any] = (
         {"address": address} if address else {"num_cpus": os.cpu_count(), "include_dashboard": False}
     )
-    ray.init(**options, log_to_driver=False, logging_level="error")
+    ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     try:
         remote = ray.remote(num_cpus=cpus, max_retries=2)(_portable(execute))
         environment = _environment()
@@ -115,7 +116,7 @@ def _portable(function: Callable[..., int]) -> Callable[..., int]:
     """The function by value, so that workers need no detc to load it (they need it to run the command)."""
     from ray import cloudpickle
 
-    cloudpickle.register_pickle_by_value(sys.modules[function.__module__])
+    cloudpickle.register_pickle_by_value(sys.modules[function.__module__])  # type: ignore[no-untyped-call]
     return function
 
 

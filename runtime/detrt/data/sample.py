@@ -61,11 +61,11 @@ class Annotation:
             return parts[0]
         areas = [part.areas for part in parts if part.areas is not None]
         return cls(
-            *(
-                np.concatenate([getattr(part, name) for part in parts])
-                for name in ("boxes", "labels", "crowd", "difficult")
-            ),
-            areas=np.concatenate(areas) if areas and len(areas) == len(parts) else None,
+            np.concatenate([part.boxes for part in parts]),
+            np.concatenate([part.labels for part in parts]),
+            np.concatenate([part.crowd for part in parts]),
+            np.concatenate([part.difficult for part in parts]),
+            np.concatenate(areas) if areas and len(areas) == len(parts) else None,
         )
 
     def __len__(self) -> int:

@@ -45,7 +45,8 @@ def share_norms(model: nn.Module, processes: Processes) -> nn.Module:
     if processes.world == 1:
         return model
     if processes.device.type == "cuda":
-        return nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
+        return converted
     for module in model.modules():
         if type(module) is nn.BatchNorm2d and module.affine:
             module.__class__ = SharedBatchNorm2d

@@ -42,7 +42,8 @@ def mixup(scene: Scene, rng: Generator, step: Step, encoding: Encoding, others: 
     ratio = min(scene.width / other.width, scene.height / other.height) * rng.uniform(*step.span("scale"))
     mirrored = rng.random() < 0.5
     wide, high = ratio * other.width, ratio * other.height
-    left, top = rng.uniform(*sorted((0.0, scene.width - wide))), rng.uniform(*sorted((0.0, scene.height - high)))
+    room = (scene.width - wide, scene.height - high)
+    left, top = (rng.uniform(min(0.0, side), max(0.0, side)) for side in room)
     across, left = (-ratio, left + wide) if mirrored else (ratio, left)
     laid = other.then(across, left, ratio, top, scene.width, scene.height)
     return replace(scene, pieces=(*scene.pieces, *(replace(piece, layer=1) for piece in laid.pieces)))

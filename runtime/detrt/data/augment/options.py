@@ -20,7 +20,7 @@ class Span:
 
     def read(self, value: Any) -> tuple[float, float] | None:
         pair = _numbers(value)
-        return pair if pair and len(pair) == 2 and self.low <= pair[0] <= pair[1] <= self.high else None  # type: ignore[return-value]
+        return pair if pair and len(pair) == 2 and self.low <= pair[0] <= pair[1] <= self.high else None
 
     def __str__(self) -> str:
         return f"a range [low, high] inside {self.low:g} .. {self.high:g}"
