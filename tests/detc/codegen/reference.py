@@ -46,7 +46,7 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
             x = F.pad(x, (0, op.end[1], 0, op.end[0]), value=-torch.inf)
             return F.max_pool2d(x, op.k, op.stride, op.pad, ceil_mode=op.ceil)
         case "samplepool":
-            return x[:, :, :: op.k[0], :: op.k[1]]
+            return x[:, :, :: op.k[0], :: op.k[1]].contiguous()
         case "avgpool":
             return x.mean((2, 3), keepdim=True) if op.k is None else F.avg_pool2d(x, op.k, op.stride, op.pad)
         case "upsample":

@@ -166,6 +166,16 @@ def test_a_pruned_net_is_the_masked_whole_net(tmp_path: Path, name: str, share: 
     check(program)
 
 
+@pytest.mark.parametrize("share", ["0.3", "0.5"])
+def test_copies_of_a_channel_keep_their_order_through_a_shuffle(tmp_path: Path, share: str) -> None:
+    """Both outputs read t: halves deals the four copies of each of its channels out among new ones."""
+    body = """
+  let t = frame |> conv(4)
+  output y = t |> space_to_depth(2) |> halves |> conv(5)
+  output z = t"""
+    check(program_of(tmp_path, spec(body), share))
+
+
 @pytest.mark.parametrize(("seed", "share"), [(seed, share) for seed in range(12) for share in ("0.4",)])
 def test_random_nets(tmp_path: Path, seed: int, share: str) -> None:
     check(program_of(tmp_path, random_spec(seed), share), criterion=("l1", "l2", "random")[seed % 3])

@@ -134,7 +134,17 @@ def trace(graph: Graph, depthwise: frozenset[str], kept: Mapping[str, str]) -> R
         routing.count(len(row.atoms))
         if node.name in kept:
             routing.keep(row, kept[node.name])
+    for node in graph:
+        if isinstance(node.op, Shuffle):
+            _keep_copies(node, routing)
     return routing
+
+
+def _keep_copies(node: Node, routing: Routing) -> None:
+    """Copies of one channel are told apart by their order, which a shuffle of fewer channels does not leave as it was."""
+    row = routing.rows[node.inputs[0]]
+    if len(set(map(routing.root, row.atoms))) < len(row.atoms):
+        routing.keep(row, f"`{node.name}` (shuffle) deals copies of them out", node)
 
 
 def _row(
