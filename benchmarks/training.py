@@ -1,10 +1,14 @@
-"""Training of gnetdet224 at width 0.25: pictures a second of the engine, beside two plain loops fed from memory.
+"""Training of three nets: the engine's pictures a CPU second beside those of plain PyTorch loops fed from memory.
 
-`engine` is the real thing: pictures from the loader with augmentation, EMA, clipping, curves and checkpoints. `plain` is the
-same network, optimiser and number format in the shortest loop, its batches made beforehand; `nchw` is the loop of a first
-draft: float32, torch's default memory format. Each runs in processes of its own, in turns, and the best epoch of each counts.
+`engine` is what `detc train` does: pictures from the loader's threads, augmented, EMA, fused optimiser, curves and
+checkpoints. `default` and `channels_last` are the shortest loop a person writes, with torch's own SGD, in float32 and one of
+the two memory formats; where the CPU is good at bf16 there is a third, channels last under autocast, and then the engine uses
+it too. Loops have their batches made beforehand, the same network and the same loss.
 
-    python benchmarks/training.py [--rounds 2] [--threads N]
+Each mode is a process of its own; they train in turns, an epoch each, and the best epoch counts. CPU seconds are of the whole
+process: what the loader's threads do is the engine's cost. A ratio over 1 says that the engine is the faster.
+
+    python benchmarks/training.py [NET ..] [--epochs 3] [--pictures 24] [--batch 8] [--threads 1] [--set NAME=VALUE ..]
 """
 
 from __future__ import annotations
@@ -12,181 +16,233 @@ from __future__ import annotations
 import argparse
 import importlib
 import json
+import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-MODES = ("engine", "plain", "nchw")
-PICTURES, BATCH, EPOCHS = 32, 16, 3
+PLAIN = {"default": False, "channels_last": False, "channels_last_bf16": True}
+"""The plain loops, and whether they run under autocast."""
+SHAPES = ["disc", "square", "triangle"]
+MOVES = [
+    {"name": "flip", "p": 0.5},
+    {"name": "hsv", "p": 0.5, "range": [0.5, 1.5]},
+    {"name": "scale", "p": 0.5, "range": [0.5, 1.5]},
+    {"name": "shift", "p": 0.5, "range": [-0.1, 0.1]},
+]
+SSD = [
+    {"name": "flip", "p": 0.5},
+    {"name": "photometric", "p": 0.5},
+    {"name": "zoom_out", "p": 0.5},
+    {"name": "ssd_crop"},
+]
+NETS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
+    "yolox_nano": ([], MOVES),
+    "ssdlite_mobilenetv2": ([], SSD),
+    "gnetdet224": (["width=0.25"], MOVES),
+}
+"""Of each net of the library what is set, and how its pictures are augmented."""
+LR, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4
 
 
-def build(folder: Path) -> None:
-    """Writes the project, and turns its lock to a synthetic set and a short stage."""
+# ---- what is trained
+
+
+def build(net: str, sets: Sequence[str], folder: Path, size: dict[str, int]) -> None:
+    """Writes the project of `net`, and turns its lock to a synthetic set and one short stage."""
     from detc.cli import main as detc
+    from detrt.lock import Stage
 
-    command = [
-        "build",
-        "gnetdet224",
-        "--target",
-        "gti5801",
-        "--set",
-        "width=0.25",
-        "--set",
-        "classes=3",
-        "--build",
-        str(folder),
-        "-q",
-    ]
-    if detc(command):
+    chosen, augment = NETS[net]
+    options = [part for value in (*chosen, *sets) for part in ("--set", value)]
+    if detc(["build", net, *options, "--build", str(folder), "-q"]):
         raise SystemExit("detc build failed")
     path = folder / "spec.lock.json"
     lock = json.loads(path.read_text())
-    lock["model"]["heads"][0]["options"]["names"] = ["disc", "square", "triangle"]
-    lock["data"]["pictures"] = {
-        "format": "synthetic", "root": ".", "classes": ["disc", "square", "triangle"], "classes_file": None,
-        "train": {"images": PICTURES, "seed": 1}, "val": None, "test": None, "options": {"size": [640, 480], "objects": [1, 4]},
+    head = lock["model"]["heads"][0]["options"]
+    head["names"] = [*SHAPES, *(f"other{number}" for number in range(head["classes"] - len(SHAPES)))]
+    lock["data"] = {
+        "shapes": {
+            "format": "synthetic", "root": ".", "classes": SHAPES, "classes_file": None, "val": None, "test": None,
+            "train": {"images": size["pictures"], "seed": 1}, "options": {"size": [640, 480], "objects": [1, 4]},
+        }
     }  # fmt: skip
-    stage = lock["stages"][0] | {"epochs": EPOCHS, "batch": BATCH, "amp": "bf16", "ema": 0.99, "clip": 5.0, "gates": []}
-    stage |= {
-        "optimizer": {"name": "adamw", "lr": 1e-4, "weight_decay": 1e-4, "l2": "optimizer"},
-        "schedule": {"name": "constant"},
-    }
-    lock["stages"] = [stage]
+    stage = Stage(name="bench", id="steps.bench", model=lock["model"]["name"], data="shapes").model_dump(mode="json")
+    stage |= {"epochs": size["epochs"], "batch": size["batch"], "augment": augment, "ema": 0.9998, "amp": "bf16"}
+    stage["optimizer"] |= {"name": "sgd", "lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY}
+    lock["stages"], lock["gates"] = [stage], []
     path.write_text(json.dumps(lock))
 
 
-class Clocked:
-    """A loader that notes CPU and wall time at both ends of each epoch."""
+# ---- one mode, in a process of its own
 
-    def __init__(self, loader: Any, marks: list[tuple[float, float]]) -> None:
-        self.loader, self.marks = loader, marks
+
+class Turns:
+    """Lets one epoch run when the parent says so, and tells it what the epoch took: CPU and wall seconds."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self.answers, self.began = answers, (0.0, 0.0)
+
+    def begin(self) -> None:
+        print("ready", file=self.answers, flush=True)
+        if not sys.stdin.readline():
+            raise SystemExit("the benchmark has ended")
+        self.began = time.process_time(), time.perf_counter()
+
+    def end(self) -> None:
+        took = time.process_time() - self.began[0], time.perf_counter() - self.began[1]
+        print(json.dumps(took), file=self.answers, flush=True)
+
+
+class Clocked:
+    """A loader whose epochs wait for their turn."""
+
+    def __init__(self, loader: Any, turns: Turns) -> None:
+        self.loader, self.turns = loader, turns
 
     def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
-        self.marks.append((time.process_time(), time.perf_counter()))
+        self.turns.begin()
         self.loader.set_epoch(epoch, first_batch)
 
     def __iter__(self) -> Iterator[Any]:
         yield from self.loader
-        self.marks.append((time.process_time(), time.perf_counter()))
+        self.turns.end()  # the step of the last batch is done when the next one is asked for
 
     def __len__(self) -> int:
         return len(self.loader)
 
 
-def engine(folder: Path, model: type[Any]) -> list[tuple[float, float]]:
+def engine(folder: Path, model: type[Any], turns: Turns) -> None:
     from detrt.train.engine import train
     from detrt.train.options import parse_options
     from detrt.train.task import DetectionTask
 
-    marks: list[tuple[float, float]] = []
-
     class ClockedTask(DetectionTask):
         def train_loader(self, *args: Any, **options: Any) -> Any:
-            return Clocked(super().train_loader(*args, **options), marks)
+            return Clocked(super().train_loader(*args, **options), turns)
 
-    options = parse_options(["-q", "--track", "csv", "--device", "cpu"])
-    train(
+    failed = train(
         model,
         folder / "spec.lock.json",
-        options,
+        parse_options(["-q", "--track", "csv", "--device", "cpu"]),
         lambda lock, stage, bases, p: ClockedTask(lock, stage.model, stage.data, bases, p.device),
     )
-    return marks
+    if failed:
+        raise SystemExit("the engine failed")
 
 
-def loop(folder: Path, model: type[Any], plain: bool) -> list[tuple[float, float]]:
-    """The shortest loop; with `plain`, in the engine's number and memory formats."""
+def loop(folder: Path, model: type[Any], mode: str, turns: Turns) -> None:
+    """The shortest loop, its batches prepared and in its memory format."""
     import torch
 
-    from detrt.heads import build_head
     from detrt.lock import read_lock
-    from detrt.train.precision import autocast_dtype
     from detrt.train.task import DetectionTask
 
     lock = read_lock(folder / "spec.lock.json")
     stage = lock.stages[0]
     task = DetectionTask(lock, stage.model, stage.data, [folder], torch.device("cpu"))
-    head = build_head(lock.raw["model"]["heads"][0], stage.loss)
+    head = task.head(stage)
     batches = list(task.train_loader(stage, seed=0, rank=0, world=1, workers=1))
-    form = torch.channels_last if plain else torch.contiguous_format
+    form = torch.contiguous_format if mode == "default" else torch.channels_last
     inputs = [batch.inputs.contiguous(memory_format=form) for batch in batches]
     net = model().to(memory_format=form)
-    optimizer = torch.optim.AdamW(net.parameters(), lr=1e-4, weight_decay=1e-4)
-    dtype = autocast_dtype(stage, torch.device("cpu"), lambda line: None) if plain else None
-    marks: list[tuple[float, float]] = []
-    for _ in range(EPOCHS):
-        marks.append((time.process_time(), time.perf_counter()))
+    optimizer = torch.optim.SGD(net.parameters(), LR, MOMENTUM, weight_decay=DECAY)
+    for _ in range(stage.epochs):
+        turns.begin()
         for x, batch in zip(inputs, batches, strict=True):
             optimizer.zero_grad()
-            with torch.autocast("cpu", dtype or torch.bfloat16, enabled=dtype is not None):
+            with torch.autocast("cpu", torch.bfloat16, enabled=PLAIN[mode]):
                 outputs = net(x)
-            loss: Any = sum(head.loss(outputs.float(), batch.targets).values())
+            loss: Any = sum(head.loss(outputs, batch.targets).values())
             loss.backward()
             optimizer.step()
-        marks.append((time.process_time(), time.perf_counter()))
-    return marks
+        turns.end()
 
 
-def measure(mode: str, folder: Path, threads: int) -> None:
-    """Prints the best epoch of one mode as JSON: seconds a picture."""
+def run(mode: str, folder: Path, threads: int) -> None:
+    """What a child does. Only the turns go to its standard output, whatever else the engine prints."""
     import torch
 
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
     torch.set_num_threads(threads)
     sys.path.insert(0, str(folder))
-    model = importlib.import_module("model").Gnetdet224
-    modes: dict[str, Callable[[], list[tuple[float, float]]]] = {
-        "engine": lambda: engine(folder, model),
-        "plain": lambda: loop(folder, model, True),
-        "nchw": lambda: loop(folder, model, False),
-    }
-    marks = modes[mode]()
-    epochs = [(b[0] - a[0], b[1] - a[1]) for a, b in zip(marks[::2], marks[1::2], strict=True)]
-    print(json.dumps({"cpu": min(e[0] for e in epochs) / PICTURES, "wall": min(e[1] for e in epochs) / PICTURES}))
+    name = json.loads((folder / "spec.lock.json").read_text())["model"]["class"]
+    model = getattr(importlib.import_module("model"), name)
+    if mode == "engine":
+        engine(folder, model, Turns(answers))
+    else:
+        loop(folder, model, mode, Turns(answers))
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--mode", choices=MODES, help=argparse.SUPPRESS)
-    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
-    found = parser.parse_args()
-    if found.mode:
-        measure(found.mode, found.folder, found.threads)
-        return
-    best: dict[str, dict[str, float]] = {}
+# ---- all modes, in turns
+
+
+def measured(net: str, found: argparse.Namespace, modes: Sequence[str]) -> dict[str, Any]:
+    """Ratios of a net, and every epoch of every mode as seconds a picture."""
+    size = {"pictures": found.pictures, "batch": found.batch, "epochs": found.epochs}
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary) / "project"
-        build(folder)
-        for _ in range(found.rounds):
-            for mode in MODES:
-                command = [
-                    sys.executable,
-                    __file__,
-                    "--mode",
-                    mode,
-                    "--folder",
-                    str(folder),
-                    "--threads",
-                    str(found.threads),
-                ]
-                done = subprocess.run(command, check=True, capture_output=True, text=True)
-                seconds = json.loads(done.stdout.strip().splitlines()[-1])
-                kept = best.setdefault(mode, seconds)
-                best[mode] = {clock: min(kept[clock], seconds[clock]) for clock in seconds}
-    figures: dict[str, Any] = {f"{mode}_pictures_a_cpu_second": round(1 / best[mode]["cpu"], 1) for mode in MODES}
-    for clock in ("cpu", "wall"):
-        for peer in ("plain", "nchw"):
-            figures[f"engine_over_{peer}_{clock}"] = round(best[peer][clock] / best["engine"][clock], 2)
-    figures |= {"bf16": _bf16(), "threads": found.threads}
-    print(json.dumps(figures))
+        build(net, found.sets, folder, size)
+        command = [sys.executable, __file__, "--folder", str(folder), "--threads", str(found.threads), "--mode"]
+        children = {mode: Child([*command, mode]) for mode in modes}
+        try:
+            for _ in range(found.epochs):
+                for child in children.values():
+                    child.turn()
+        finally:
+            for child in children.values():
+                child.close()
+    seconds = {
+        clock: {mode: [took[at] / found.pictures for took in child.epochs] for mode, child in children.items()}
+        for at, clock in enumerate(("cpu", "wall"))
+    }
+    figures: dict[str, Any] = {}
+    for clock, epochs in seconds.items():
+        best = {mode: min(values) for mode, values in epochs.items()}
+        plain = min((mode for mode in best if mode != "engine"), key=lambda mode: best[mode])
+        figures[f"engine_over_best_plain_{clock}"] = round(best[plain] / best["engine"], 3)
+        figures[f"best_plain_{clock}"] = plain
+        figures[f"seconds_a_picture_{clock}"] = {m: [round(v, 5) for v in values] for m, values in epochs.items()}
+    figures["pictures_a_cpu_second"] = {mode: round(1 / min(v), 2) for mode, v in seconds["cpu"].items()}
+    return figures
 
 
-def _bf16() -> bool:
+class Child:
+    """A process that trains one epoch a turn."""
+
+    def __init__(self, command: list[str]) -> None:
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.epochs: list[tuple[float, float]] = []
+        self._expect("ready")
+
+    def turn(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        cpu, wall = json.loads(self._expect("["))
+        self.epochs.append((cpu, wall))
+        self._expect("ready", "")  # what follows an epoch is over too, so that it disturbs no other's turn
+
+    def _expect(self, *starts: str) -> str:
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not any(line.startswith(start) if start else not line for start in starts):
+            raise SystemExit(f"{' '.join(self.process.args[-1:])} stopped: {line!r}")  # type: ignore[index]
+        return line
+
+    def close(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+        self.process.wait()
+
+
+def bf16() -> bool:
     import torch
 
     from detrt.lock import Stage
@@ -194,6 +250,42 @@ def _bf16() -> bool:
 
     stage = Stage(name="s", id="s", model="m", data="d", amp="bf16")
     return autocast_dtype(stage, torch.device("cpu"), lambda line: None) is not None
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("nets", nargs="*", metavar="NET", help=f"of {', '.join(NETS)}")
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--pictures", type=int, default=24)
+    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--set", dest="sets", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--mode", help=argparse.SUPPRESS)
+    parser.add_argument("--folder", type=Path, help=argparse.SUPPRESS)
+    found = parser.parse_args(argv)
+    if found.mode:
+        run(found.mode, found.folder, found.threads)
+        return
+    unknown = [net for net in found.nets if net not in NETS]
+    if unknown:
+        raise SystemExit(f"no net {', '.join(unknown)}; known: {', '.join(NETS)}")
+    import cv2
+    import numpy as np
+    import torch
+
+    good = bf16()
+    modes = ["engine", *(mode for mode, amp in PLAIN.items() if good or not amp)]
+    nets = {net: measured(net, found, modes) for net in found.nets or NETS}
+    ratio = min(figures["engine_over_best_plain_cpu"] for figures in nets.values())
+    versions = {
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "numpy": np.__version__,
+        "opencv": cv2.__version__,
+    }
+    shape = {"threads": found.threads, "pictures": found.pictures, "batch": found.batch, "epochs": found.epochs}
+    machine = {"cpu": torch.backends.cpu.get_cpu_capability(), "cores": os.cpu_count(), "bf16": good}
+    print(json.dumps({"least_ratio_cpu": ratio, **shape, **machine, "versions": versions, "nets": nets}))
 
 
 if __name__ == "__main__":
