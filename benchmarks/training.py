@@ -1,14 +1,14 @@
 """Training of three nets: the engine's pictures a CPU second beside those of plain PyTorch loops fed from memory.
 
-`engine` is what `detc train` does: pictures from the loader's threads, augmented, EMA, fused optimiser, curves and
-checkpoints. `default` and `channels_last` are the shortest loop a person writes, with torch's own SGD, in float32 and one of
-the two memory formats; where the CPU is good at bf16 there is a third, channels last under autocast, and then the engine uses
-it too. Loops have their batches made beforehand, the same network and the same loss.
+`engine` is what `detc train` does with the recipe of the library's spec: pictures from the loader's threads, augmented, EMA,
+fused optimiser, curves and checkpoints. `default` and `channels_last` are the shortest loop a person writes, with torch's own
+SGD, in float32 and one of the two memory formats; where the CPU is good at bf16 there is a third, channels last under
+autocast, and then the engine uses it too. Loops have their batches made beforehand, the same network and the same loss.
 
 Each mode is a process of its own; they train in turns, an epoch each, and the best epoch counts. CPU seconds are of the whole
 process: what the loader's threads do is the engine's cost. A ratio over 1 says that the engine is the faster.
 
-    python benchmarks/training.py [NET ..] [--epochs 3] [--pictures 24] [--batch 8] [--threads 1] [--set NAME=VALUE ..]
+    python benchmarks/training.py [NET ..] [--epochs 6] [--pictures 16] [--batch 8] [--threads 1] [--set NAME=VALUE ..]
 """
 
 from __future__ import annotations
@@ -29,25 +29,8 @@ from typing import IO, Any
 PLAIN = {"default": False, "channels_last": False, "channels_last_bf16": True}
 """The plain loops, and whether they run under autocast."""
 SHAPES = ["disc", "square", "triangle"]
-MOVES = [
-    {"name": "flip", "p": 0.5},
-    {"name": "hsv", "p": 0.5, "range": [0.5, 1.5]},
-    {"name": "scale", "p": 0.5, "range": [0.5, 1.5]},
-    {"name": "shift", "p": 0.5, "range": [-0.1, 0.1]},
-]
-SSD = [
-    {"name": "flip", "p": 0.5},
-    {"name": "photometric", "p": 0.5},
-    {"name": "zoom_out", "p": 0.5},
-    {"name": "ssd_crop"},
-]
-NETS: dict[str, tuple[list[str], list[dict[str, Any]]]] = {
-    "yolox_nano": ([], MOVES),
-    "ssdlite_mobilenetv2": ([], SSD),
-    "gnetdet224": (["width=0.25"], MOVES),
-}
-"""Of each net of the library what is set, and how its pictures are augmented."""
-LR, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4
+NETS = {"yolox_nano": [], "ssdlite_mobilenetv2": [], "gnetdet224": ["width=0.25"]}
+"""Nets of the library, and what is set of each."""
 
 
 # ---- what is trained
@@ -56,10 +39,8 @@ LR, MOMENTUM, DECAY = 1e-3, 0.9, 5e-4
 def build(net: str, sets: Sequence[str], folder: Path, size: dict[str, int]) -> None:
     """Writes the project of `net`, and turns its lock to a synthetic set and one short stage."""
     from detc.cli import main as detc
-    from detrt.lock import Stage
 
-    chosen, augment = NETS[net]
-    options = [part for value in (*chosen, *sets) for part in ("--set", value)]
+    options = [part for value in (*NETS[net], *sets) for part in ("--set", value)]
     if detc(["build", net, *options, "--build", str(folder), "-q"]):
         raise SystemExit("detc build failed")
     path = folder / "spec.lock.json"
@@ -72,9 +53,10 @@ def build(net: str, sets: Sequence[str], folder: Path, size: dict[str, int]) -> 
             "train": {"images": size["pictures"], "seed": 1}, "options": {"size": [640, 480], "objects": [1, 4]},
         }
     }  # fmt: skip
-    stage = Stage(name="bench", id="steps.bench", model=lock["model"]["name"], data="shapes").model_dump(mode="json")
-    stage |= {"epochs": size["epochs"], "batch": size["batch"], "augment": augment, "ema": 0.9998, "amp": "bf16"}
-    stage["optimizer"] |= {"name": "sgd", "lr": LR, "momentum": MOMENTUM, "weight_decay": DECAY}
+    # The first stage of the net's own recipe at one size; its average of the weights too, where it has none itself.
+    stage = lock["stages"][0]
+    stage |= {"data": "shapes", "multiscale": None, "no_aug_epochs": 0, "amp": "bf16", "ema": stage["ema"] or 0.9998}
+    stage |= {"epochs": size["epochs"], "batch": size["batch"], "gates": []}
     lock["stages"], lock["gates"] = [stage], []
     path.write_text(json.dumps(lock))
 
@@ -151,7 +133,8 @@ def loop(folder: Path, model: type[Any], mode: str, turns: Turns) -> None:
     form = torch.contiguous_format if mode == "default" else torch.channels_last
     inputs = [batch.inputs.contiguous(memory_format=form) for batch in batches]
     net = model().to(memory_format=form)
-    optimizer = torch.optim.SGD(net.parameters(), LR, MOMENTUM, weight_decay=DECAY)
+    how = stage.optimizer
+    optimizer = torch.optim.SGD(net.parameters(), how.lr, how.momentum, weight_decay=how.weight_decay)
     for _ in range(stage.epochs):
         turns.begin()
         for x, batch in zip(inputs, batches, strict=True):
@@ -255,8 +238,8 @@ def bf16() -> bool:
 def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("nets", nargs="*", metavar="NET", help=f"of {', '.join(NETS)}")
-    parser.add_argument("--epochs", type=int, default=3)
-    parser.add_argument("--pictures", type=int, default=24)
+    parser.add_argument("--epochs", type=int, default=6)
+    parser.add_argument("--pictures", type=int, default=16)
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--set", dest="sets", action="append", default=[], metavar="NAME=VALUE")
