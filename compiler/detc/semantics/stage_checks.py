@@ -119,7 +119,7 @@ def check_parts(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
                 remedy = did_you_mean(part, sorted(parts))
                 at.report(NO_PART(draft.place(key), model=model, actual=part, key=key, remedy=remedy))
                 draft.good = False
-    if draft.value("load") and draft.value("start") is None:
+    if draft.value("load") and draft.value("start") is None and draft.value("pretrained") is None:
         at.report(
             TRAIN.missing_key(draft.place("load"), what=f"stage `{draft.name}`", key="start", fix="start = STAGE.best")
         )

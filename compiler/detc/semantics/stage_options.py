@@ -54,6 +54,7 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "data": value("data"),
         "kind": draft.kind,
         "start": {"stage": draft.start[0], "which": draft.start[1]} if draft.start else None,
+        "pretrained": _pretrained(draft),
         "load": value("load"),
         "freeze": {"prefixes": value("freeze"), "epochs": value("for_epochs")},
         "epochs": value("epochs") if draft.kind == "train" else 1,
@@ -96,6 +97,13 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
 
 def _multiscale(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else {"range": value["range"], "step": value["step"]}
+
+
+def _pretrained(draft: Draft) -> dict[str, Any] | None:
+    """The file of weights, with what the spec says of it."""
+    path = draft.value("pretrained")
+    about = {"dataset": draft.value("pretrained_dataset"), "input_shape": draft.value("pretrained_input_shape")}
+    return {"path": path, **about} if path is not None else None
 
 
 def _schedule(value: dict[str, Any]) -> dict[str, Any]:

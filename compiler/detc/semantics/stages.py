@@ -22,6 +22,7 @@ from detc.semantics.stage_optimizing import check_optimizing
 from detc.semantics.stage_options import quantized, resolved
 from detc.semantics.stage_pictures import check_pictures
 from detc.semantics.stage_rules import CYCLE, DOUBLED_STAGE, NO_CHECKPOINT, NO_MODEL, NOT_MEASURED, UNKNOWN_STAGE
+from detc.semantics.stage_transfer import check_transfer
 from detc.syntax import tree
 
 if TYPE_CHECKING:
@@ -128,6 +129,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         check_parts(draft, by_id, at)
         check_pictures(draft, at, program)
         check_optimizing(draft, at)
+        check_transfer(draft, at)
         check_metrics(draft, by_id, at, program)
     ordered = _order(drafts, by_id, at)
     stages: list[Stage] = []

@@ -17,6 +17,14 @@ class Start(Part):
     which: Literal["best", "last"] = "best"
 
 
+class Pretrained(Part):
+    """A file of weights; the set and the size (channels, height, width) that they were trained on are for the record."""
+
+    path: str
+    dataset: str | None = None
+    input_shape: list[int] | None = None
+
+
 class Freeze(Part):
     prefixes: list[str] = []
     epochs: int | None = None
@@ -81,6 +89,7 @@ class Stage(Part):
     data: str
     kind: Literal["train", "calibrate", "prune"] = "train"
     start: Start | None = None
+    pretrained: Pretrained | None = None
     load: list[str] = []
     freeze: Freeze = Freeze()
     epochs: int = Field(default=1, ge=0)

@@ -12,6 +12,7 @@ from torch import nn
 
 from detrt.errors import DetrtError
 from detrt.lock import Caps, Lock, Stage
+from detrt.train.beginning import first_model
 from detrt.train.context import Context
 from detrt.train.contracts import Backend
 from detrt.train.network import Network, Pictures, quantise
@@ -19,7 +20,6 @@ from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32
 from detrt.train.progress import duration
 from detrt.train.tasks import is_classifier
-from detrt.train.training import first_model
 
 Score = Callable[[Network], float]
 """How well a network does on the validation split: its map50, a classifier's top1."""

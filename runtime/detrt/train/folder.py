@@ -22,7 +22,8 @@ class StageResult:
     if there is one.
 
     `ended` is `all epochs`, `early stop`, `by hand` or `calibrated`. `caps` by name of the relu node; `pruned`: what
-    a stage that prunes kept of each group. `gates` as printed.
+    a stage that prunes kept of each group; `transfer`: what was taken from other weights; `frozen`: what stood still.
+    `gates` as printed.
     """
 
     id: str
@@ -38,6 +39,8 @@ class StageResult:
     seconds: float = 0.0
     caps: dict[str, float] = field(default_factory=dict)
     pruned: list[dict[str, Any]] = field(default_factory=list)
+    transfer: dict[str, Any] | None = None
+    frozen: dict[str, Any] | None = None
     gates: list[dict[str, str]] = field(default_factory=list)
     identity: dict[str, Any] = field(default_factory=dict)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +14,11 @@ _HEAD_SPREAD = 0.1
 
 
 @torch.no_grad()
-def initialise(model: nn.Module, lock: Model, options: Init, pictures: Iterable[Tensor]) -> None:
-    """Initialises the convolutions and linear layers in place; layers whose spec says `init = ...` keep what their module set.
+def initialise(
+    model: nn.Module, lock: Model, options: Init, pictures: Iterable[Tensor], kept: Container[str] = ()
+) -> None:
+    """Initialises the convolutions and linear layers in place; layers whose spec says `init = ...` keep what their module
+    set, and those named in `kept` what they have.
 
     `kaiming`: He's normal distribution, biases 0. `data`: then each channel's output is brought to mean 0 and deviation 1 on the
     first batch of `pictures`, layer by layer, as in "All you need is a good init" (Mishkin and Matas, 2016), here a channel at a
@@ -26,9 +29,11 @@ def initialise(model: nn.Module, lock: Model, options: Init, pictures: Iterable[
     layers = {
         node.module or node.name: modules[node.module or node.name]
         for node in lock.nodes
-        if not node.attributes.get("init") and isinstance(modules.get(node.module or node.name), nn.Conv2d | nn.Linear)
+        if not node.attributes.get("init")
+        and (node.module or node.name) not in kept
+        and isinstance(modules.get(node.module or node.name), nn.Conv2d | nn.Linear)
     }
-    heads = {name for name in _last_layers(lock) if name in modules}
+    heads = {name for name in _last_layers(lock) if name in modules and name not in kept}
     for layer in layers.values():
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
         if layer.bias is not None:

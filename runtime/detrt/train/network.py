@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from detrt.errors import DetrtError
 from detrt.lock import Lock, Stage
-from detrt.train.checkpoint import CheckpointError, check_fits
+from detrt.train.checkpoint import check_fits
 from detrt.train.contracts import Backend
 
 ModelClasses = type[nn.Module] | Mapping[str, type[nn.Module]]
@@ -66,16 +66,8 @@ def make_model(classes: ModelClasses, lock: Lock, name: str) -> nn.Module:
     return model
 
 
-def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path, prefixes: list[str]) -> None:
-    """Puts `weights`, read from `path`, into `model`; with `prefixes` only those below them. Raises CheckpointError with
-    the keys that differ.
-    """
-    if prefixes:
-        own = model.state_dict()
-        wanted = {name: tensor for name, tensor in weights.items() if below(name, prefixes) and name in own}
-        if not wanted:
-            raise CheckpointError(f"the checkpoint has no weights below {', '.join(prefixes)}", path)
-        weights = {**own, **wanted}
+def load_weights(model: nn.Module, weights: dict[str, Tensor], path: Path) -> None:
+    """Puts `weights`, read from `path`, into `model`. Raises CheckpointError with the keys that differ."""
     check_fits(model, weights, path)
     model.load_state_dict(weights)
 

@@ -20,3 +20,5 @@ class Outcome:
     seconds: float = 0.0
     caps: dict[str, float] = field(default_factory=dict)
     pruned: list[dict[str, Any]] = field(default_factory=list)
+    transfer: dict[str, Any] | None = None
+    frozen: dict[str, Any] | None = None

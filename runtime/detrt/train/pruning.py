@@ -10,6 +10,7 @@ from torch import Tensor
 
 from detrt.errors import DetrtError
 from detrt.lock import Derived, Stage
+from detrt.train.beginning import weights_of
 from detrt.train.channels import Cut, cut
 from detrt.train.checkpoint import read_weights, write_checkpoint
 from detrt.train.context import Context
@@ -18,7 +19,6 @@ from detrt.train.network import Network, load_weights, make_model
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32, place
 from detrt.train.progress import duration
-from detrt.train.training import weights_of
 
 
 def prune_stage(context: Context, number: int, stage: Stage) -> Outcome:
@@ -36,7 +36,7 @@ def prune_stage(context: Context, number: int, stage: Stage) -> Outcome:
     result = cut(weights, plan, stage.prune.channels, seed)
     model = make_model(context.models, context.lock, stage.model)
     own = model.state_dict()
-    load_weights(model, {name: tensor for name, tensor in result.weights.items() if name in own}, path, [])
+    load_weights(model, {name: tensor for name, tensor in result.weights.items() if name in own}, path)
     place(model, context.processes.device, torch.channels_last if stage.channels_last else torch.contiguous_format)
     network = Network(model)
     task = context.task(stage)

@@ -111,6 +111,8 @@ def _stage(folder: RunFolder, result: StageResult) -> dict[str, Any]:
         "final_split",
         "caps",
         "pruned",
+        "transfer",
+        "frozen",
         "gates",
     )
     entry = {key: getattr(result, key) for key in keys}

@@ -147,6 +147,8 @@ class Run:
             seconds=round(outcome.seconds or seconds, 3),
             caps=outcome.caps,
             pruned=outcome.pruned,
+            transfer=outcome.transfer,
+            frozen=outcome.frozen,
             gates=[judgement.as_dict() for judgement in judgements],
             identity=identity,
         )

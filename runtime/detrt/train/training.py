@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import secrets
 import time
-from pathlib import Path
 
 import torch
 from torch import nn
 
-from detrt.lock import Stage, Start
+from detrt.lock import Stage
+from detrt.train.beginning import first_model, frozen_line, standing_still, transfer_of
 from detrt.train.checkpoint import check_fits, read_newest, read_weights
 from detrt.train.context import Context
-from detrt.train.initialise import initialise
 from detrt.train.network import load_weights, make_model, quantise
 from detrt.train.norms import share_norms
 from detrt.train.outcome import Outcome
@@ -32,6 +31,9 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
     config = {"spec": context.lock.spec.name, "seed": training.seed}
     scene = Scene(context.folder.path.name, stage.id, folder, training.at.epoch, config)
     trackers = Trackers(context.options.trackers if context.processes.first else (), scene, context.progress.say)
+    held = standing_still(training.learner.model, stage)
+    if held is not None:
+        context.progress.note(f"{stage.name}: {frozen_line(held)}")
     begun = time.monotonic()
     try:
         with context.progress.stage(stage.name, stage.epochs):
@@ -42,11 +44,22 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
     final, split = at.best_metrics, "val"
     if context.task(stage).has_split("test"):  # which has chosen nothing
         best = context.folder.best(stage.id)
-        load_weights(training.learner.model, context.processes.first_does(lambda: read_weights(best)), best, [])
+        load_weights(training.learner.model, context.processes.first_does(lambda: read_weights(best)), best)
         final, split = context.validate(stage, training.learner.network, "test").metrics, "test"
     took = duration(time.monotonic() - begun)
     context.progress.note(f"{stage.name}: {at.ended}, best in epoch {at.best_epoch}, {took}")
-    return Outcome(at.best_metrics, at.ended, training.seed, final, split, at.epoch, at.best_epoch, at.seconds)
+    return Outcome(
+        at.best_metrics,
+        at.ended,
+        training.seed,
+        final,
+        split,
+        at.epoch,
+        at.best_epoch,
+        at.seconds,
+        transfer=context.processes.first_does(lambda: transfer_of(context, stage)),
+        frozen=held,
+    )
 
 
 def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
@@ -76,26 +89,6 @@ def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
         training.restore(checkpoint)
         progress.note(f"{stage.name}: going on at epoch {training.at.epoch + 1}, step {training.at.step + 1}")
     return training
-
-
-def first_model(context: Context, stage: Stage) -> nn.Module:
-    """The model with the weights that a stage begins with: another stage's, given ones, or new ones."""
-    model = make_model(context.models, context.lock, stage.model)
-    path = weights_of(context, stage.start) if stage.start is not None else context.options.init_from
-    if stage.start is None:
-        described = context.lock.model_named(stage.model)
-        initialise(model, described, stage.init, context.pictures(stage)(stage.part))
-    if path is not None:
-        load_weights(model, context.processes.first_does(lambda: read_weights(path)), path, stage.load)
-    return model
-
-
-def weights_of(context: Context, start: Start) -> Path:
-    """The checkpoint of another stage's weights; a calibration has those that it began with."""
-    stage = context.lock.stage_with_id(start.stage)
-    if stage.kind == "calibrate" and stage.start is not None:
-        return weights_of(context, stage.start)
-    return context.folder.best(stage.id) if start.which == "best" else context.folder.last(stage.id)
 
 
 def _tell_clipped(context: Context, model: nn.Module) -> None:

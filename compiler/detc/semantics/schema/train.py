@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from detc.semantics.schema.augment import AUGMENTS, SIZES
 from detc.semantics.schema.key import Key, Schema
-from detc.semantics.schema.kind import Choice, Dotted, Either, Flag, ListOf, Maybe, Number, Word
+from detc.semantics.schema.kind import Choice, Dotted, Either, Flag, ListOf, Maybe, Number, Text, Word
 from detc.semantics.schema.optimizing import EPOCHS, OPTIMIZERS, RATE, SCHEDULES
 
 CAPS = {
@@ -80,6 +80,14 @@ SHARED: tuple[Key, ...] = (
 
 PER_STAGE: tuple[Key, ...] = (
     Key("start", Maybe(Dotted("a stage's checkpoint, such as `float.best`")), None, "weights it begins with"),
+    Key("pretrained", Maybe(Text(path=True)), None, "a file of weights it begins with: .pt, .safetensors or .onnx"),
+    Key("pretrained_dataset", Maybe(Text()), None, "what those weights were trained on, for the record"),
+    Key(
+        "pretrained_input_shape",
+        Maybe(ListOf(Number(whole=True, low=1), length=3)),
+        None,
+        "channels, height and width that they were trained on",
+    ),
     Key("load", ListOf(Dotted("a part of the model"), single=True), [], "parts of the model that are taken over"),
     Key("freeze", ListOf(Dotted("a part of the model"), single=True), [], "parts that do not learn"),
     Key("start_epoch", Number(whole=True, low=0, unit="epochs", bare=True), 0, "the epoch that it begins with"),
