@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -66,31 +67,29 @@ class Piece:
         """
         if not len(self.annotation):
             return self.annotation
-        own = self.annotation.boxes.astype(np.float64)
-        if self.straight:
-            placed, (window,) = self._upright(own), self._upright(np.array([self.window]))
-            low, high = np.maximum(window[:2], 0), np.minimum(window[2:], (width, height))
-            middle = (placed[:, :2] + placed[:, 2:]) / 2
-            shows = (middle >= low) & (middle < high)
-        else:
-            low, high = np.zeros(2), np.array([width, height])
-            middle = (own[:, :2] + own[:, 2:]) / 2
-            shows = (middle >= self.window[:2]) & (middle < self.window[2:])
-            middle = middle @ self.matrix[:, :2].T + self.matrix[:, 2]
-            shows &= (middle >= low) & (middle < high)
-            placed = self._around(np.clip(own, self.window[:2] * 2, self.window[2:] * 2))
-        placed[:, :2], placed[:, 2:] = np.maximum(placed[:, :2], low), np.minimum(placed[:, 2:], high)
-        shows &= placed[:, 2:] - placed[:, :2] >= 1
-        moved = self.annotation.moved(placed.astype(np.float32))
+        own = self.annotation.boxes
+        low, high = (0.0, 0.0), (width, height)
+        if self.straight:  # what shows is a part of the canvas
+            x1, y1, x2, y2 = self._upright(np.array([self.window]))[0].tolist()
+            low, high = (max(x1, 0.0), max(y1, 0.0)), (min(x2, width), min(y2, height))
+            placed = left = self._upright(own)
+            shows = _within((placed[:, :2] + placed[:, 2:]) / 2, low, high)
+        else:  # it is a part of the picture
+            placed, left = self._around(own), self._around(np.clip(own, self.window[:2] * 2, self.window[2:] * 2))
+            shows = _within((own[:, :2] + own[:, 2:]) / 2, self.window[:2], self.window[2:])
+            shows &= _within((placed[:, :2] + placed[:, 2:]) / 2, low, high)
+        left = np.minimum(np.maximum(left, low * 2), high * 2)
+        shows &= left[:, 2:] - left[:, :2] >= 1
+        moved = self.annotation.moved(left.astype(np.float32))
         return moved if shows.all() else moved.take(shows.all(axis=1))
 
-    def _upright(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _upright(self, boxes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Boxes [n, 4] on the canvas, where the picture is straight."""
         (across, _, right), (_, down, below) = self.matrix.tolist()
-        placed = boxes * (across, down, across, down) + (right, below, right, below)
+        placed = boxes * np.array((across, down, across, down)) + (right, below, right, below)
         return placed if across > 0 and down > 0 else _sorted(placed)
 
-    def _around(self, boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    def _around(self, boxes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """The upright boxes [n, 4] around boxes that are turned or sheared with the picture."""
         corners = boxes[:, [0, 1, 2, 1, 2, 3, 0, 3]].reshape(-1, 4, 2) @ self.matrix[:, :2].T + self.matrix[:, 2]
         return np.concatenate([corners.min(axis=1), corners.max(axis=1)], axis=1)
@@ -194,3 +193,8 @@ def _sorted(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
     """Boxes [n, 4] with the smaller ends first."""
     low, high = boxes[:, :2], boxes[:, 2:]
     return np.concatenate([np.minimum(low, high), np.maximum(low, high)], axis=1)
+
+
+def _within(points: NDArray[Any], low: tuple[float, ...], high: tuple[float, ...]) -> NDArray[np.bool_]:
+    """For each coordinate of points [n, 2] whether it lies in low .. high."""
+    return np.asarray((points >= low) & (points < high))
