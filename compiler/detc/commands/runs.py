@@ -37,7 +37,7 @@ class Run:
     def figures(self) -> dict[str, float]:
         """Of the last stage that was scored."""
         scored = [stage.get("final") or stage.get("metrics") for stage in self.stages]
-        found = next((figures for figures in reversed(scored) if figures), {})
+        found: dict[str, Any] = next((figures for figures in reversed(scored) if figures), {})
         return {key: float(value) for key, value in found.items() if isinstance(value, int | float)}
 
     def seconds(self) -> float:
