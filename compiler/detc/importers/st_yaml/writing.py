@@ -13,6 +13,8 @@ from detc.syntax.parser import parse
 
 DATA = "pictures"
 """Name of the data block of an imported spec."""
+OF_A_STAGE = ("epochs", "start_epoch", "pretrained_dataset", "pretrained_input_shape")
+"""Keys that a train block does not share out."""
 SCALING = {"scale", "offset", "mean", "std"}
 """Options of an input that say one thing together."""
 
@@ -101,9 +103,9 @@ def _train_block(draft: Draft, model: str) -> str:
     if augment:
         steps = ",\n    ".join(_call(name, args) for name, args in augment.items())
         lines.append(f"augment = [\n    {steps}\n  ]")
-    stage = {key: value for key, value in draft.stage.items() if key not in ("epochs",)}
-    lines += [f"{key} = {value}" for key, value in stage.items()]
-    body = [f"epochs = {draft.stage.get('epochs', '100')}"]
+    lines += [f"{key} = {value}" for key, value in draft.stage.items() if key not in OF_A_STAGE]
+    own = {"epochs": "100"} | {key: value for key, value in draft.stage.items() if key in OF_A_STAGE}
+    body = [f"{key} = {value}" for key, value in own.items()]
     if draft.schedule or draft.schedule_args:
         body.append(f"schedule = {_call(draft.schedule or 'cosine', draft.schedule_args)}")
     inner = "\n  ".join(lines)
