@@ -126,7 +126,9 @@ def test_a_chip_dat_on_paper(golden: Callable[[str, str], None]) -> None:
 def test_the_text_files_on_paper(golden: Callable[[str, str], None]) -> None:
     network = worked_example()
     names = ["red cell", "white 'cell'", 'platelet "x"']
-    yaml = host_yaml(name="cells", size=28, order="bgr", cap=1.25, names=names, conf=0.1, score=0.2, nms=0.5)
+    thresholds = {"conf": 0.1, "score": 0.2, "nms": 0.5}
+    resize = {"mode": "stretch", "interpolation": "bilinear"}
+    yaml = host_yaml(name="cells", size=28, order="bgr", resize=resize, cap=1.25, names=names, **thresholds)
     parts = {
         "dat.json": json_text(dat_json(network)),
         "model.json": json_text(model_json(network, "chip.dat", "cells")),
