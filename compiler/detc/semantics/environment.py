@@ -146,9 +146,11 @@ class Environment:
         return self.find(name) is not None
 
     def bind(self, name: str, value: Value, span: Span | None) -> None:
-        """Binds a name; a finding if this scope has it already. A name of a library may be bound anew."""
+        """Binds a name; a finding if this scope has it already. A name of a library may be bound anew, and so may one that
+        was only held ready, broken and without a place, because a line with a mistake in its text may define it.
+        """
         taken = self.names.get(name)
-        if taken is not None:
+        if taken is not None and not (taken.value is BROKEN and taken.span is None):
             related = (Related(taken.span, "first defined here"),) if taken.span else ()
             self.context.refuse(rules.REDEFINED, span, name=name, related=related, label="defined again")
             return

@@ -46,7 +46,8 @@ def read_head(
     before = len(at.findings)
     place = block.kind.span.to((label or block.kind).span)
     entries = at.section(known.schema, block.items, "head", span=place, special=special)
-    if not _reads(known, kind, on, block, at) or len(at.findings) > before:
+    whole = all(name in entries for name in known.schema.names)  # a value that is broken was told where it broke
+    if not _reads(known, kind, on, block, at) or not whole or len(at.findings) > before:
         return None
     options: dict[str, Any] = {name: setting.value for name, setting in entries.items()}
     spans = {name: setting.span for name, setting in entries.items() if setting.span}

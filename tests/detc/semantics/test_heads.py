@@ -11,6 +11,7 @@ from spec_texts import codes, errors, program_of, under
 
 from detc.compilation import compile_program
 from detc.semantics import lock as lock_module
+from detc.semantics.elaborate import elaborate
 from detc.semantics.lock import lock_of
 from detc.semantics.schema.heads import HEADS
 
@@ -176,3 +177,12 @@ def test_a_stage_takes_the_loss_keys_of_its_heads(tmp_path: Path) -> None:
     assert (loss["object"], loss["target"], loss["loc"], loss["ignore"]) == (4, "st", 3, 0.6)
     wrong = program_of(tmp_path, spec(BODIES["yolo_v2"]) + data + stage.replace("object", "objct"))
     assert errors(wrong)[0].help == "did you mean `loss.object`?"
+
+
+@pytest.mark.parametrize("kind", [kind for kind in BODIES if "classes = 3" in BODIES[kind]])
+def test_a_number_that_broke_elsewhere_is_told_once(tmp_path: Path, kind: str) -> None:
+    body = BODIES[kind].replace("classes = 3", "classes = count")
+    spec = f"use std.blocks as blocks\nparam count: [0] = 3\nmodel m extends detector {{\n{FRAME}\n{TRUNK}{body}\n}}\n"
+    path = tmp_path / "broken.det"
+    path.write_text(spec)
+    assert [finding.code for finding in elaborate(path, {}, None).findings] == ["SYN123"]
