@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detrt.data.class_folders import whole_picture
 from detrt.data.notice import Kind, Notice
+from detrt.data.root import printable
 from detrt.data.sample import Annotation, DataSet, Picture
 from detrt.errors import DetrtError
 
@@ -44,7 +45,7 @@ class LabelReport:
             groups.setdefault((notice.kind, notice.action), []).append(notice)
         for (kind, action), found in sorted(groups.items(), key=lambda item: -len(item[1])):
             example = f"{found[0].where}: {found[0].detail}" if found[0].where else found[0].detail
-            lines.append(f"  {len(found):>6}  {kind:<20} {action:<22} such as {example}")
+            lines.append(f"  {len(found):>6}  {kind:<20} {action:<22} such as {printable(example)}")
         return lines
 
 

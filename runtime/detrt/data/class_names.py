@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from pathlib import Path
 
-from detrt.data.root import read_label_text, require_beneath
+from detrt.data.root import printable, read_label_text, require_beneath
 from detrt.errors import DetrtError
 
 _MOST = 100_000
-_ITEM = re.compile(r"^\s*(?:-\s+|(\d{1,6})\s*:\s*)(.+?)\s*$")
+_ITEM = re.compile(r"(?:-\s+|(\d{1,6})\s*:\s*)(.+)$")
+_WORD = re.compile(
+    r"""\s*((?:\d{1,6}\s*:\s*)?(?:"(?:[^"\\]|\\.)*"|'(?:[^']|'')*'|[^\s"',\]}][^,\]}]*))\s*(?:,|(?=[\]}]))"""
+)
+"""One entry of a list in brackets, with its number if it has one, up to its comma or the bracket."""
 
 
 def read_names(root: Path, file: str) -> dict[int, str]:
@@ -23,10 +28,11 @@ def read_names(root: Path, file: str) -> dict[int, str]:
         names = _of_yaml(text, path)
     else:
         names = dict(enumerate(line.strip() for line in text.splitlines() if line.strip()))
+    names = {number: printable(name) for number, name in names.items()}
     if not names or len(names) > _MOST:
         raise DetrtError(f"it names {len(names)} classes", path)
-    twice = next((name for name in names.values() if list(names.values()).count(name) > 1), None)
-    if twice is not None:
+    twice, times = Counter(names.values()).most_common(1)[0]
+    if times > 1:
         raise DetrtError(f"class `{twice}` is listed twice", path)
     return names
 
@@ -39,22 +45,28 @@ def _of_yaml(text: str, path: Path) -> dict[int, str]:
         raise DetrtError("it has no key `names`", path)
     first = lines[at].partition(":")[2].strip()
     if first:
-        listed = first + " ".join(lines[at + 1 :])
-        inside = re.match(r"[\[{]([^\]}]*)[\]}]", listed)
-        if inside is None:
-            raise DetrtError("`names` is no list", path)
-        words = [word.strip() for word in inside.group(1).split(",") if word.strip()]
-        if first[0] == "[":
-            return {number: _plain(word) for number, word in enumerate(words)}
-        pairs = [word.partition(":") for word in words]
-        return {int(number): _plain(name) for number, _, name in pairs if number.strip().isdecimal()}
+        return _of_brackets(" ".join([first, *lines[at + 1 :]]), path)
     names: dict[int, str] = {}
     for line in lines[at + 1 :]:
-        item = _ITEM.match(line)
+        item = _ITEM.match(line.strip())
         if item is None:
             break
         names[int(item.group(1)) if item.group(1) else len(names)] = _plain(item.group(2))
     return names
+
+
+def _of_brackets(text: str, path: Path) -> dict[int, str]:
+    """`[a, b]` or `{0: a, 1: b}`, where quotes may hold commas and brackets."""
+    words, place = [], 1
+    while word := _WORD.match(text, place):
+        words.append(word.group(1))
+        place = word.end()
+    if text[0] not in "[{" or text[place:].lstrip()[:1] != ("]" if text[0] == "[" else "}"):
+        raise DetrtError("`names` is no list", path)
+    if text[0] == "[":
+        return {number: _plain(word) for number, word in enumerate(words)}
+    pairs = [item for word in words if (item := _ITEM.match(word))]
+    return {int(item.group(1)): _plain(item.group(2)) for item in pairs if item.group(1)}
 
 
 def _plain(word: str) -> str:
@@ -65,6 +77,6 @@ def _plain(word: str) -> str:
             return str(json.JSONDecoder().raw_decode(word)[0])
         except ValueError:
             return word.strip('"')
-    if word[:1] == "'":
-        return word[1:].split("'")[0]
+    if quoted := re.match(r"'((?:[^']|'')*)'", word):
+        return quoted[1].replace("''", "'")
     return word.split(" #")[0].strip()

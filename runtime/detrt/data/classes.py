@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 
-from detrt.data.root import read_label_text, require_beneath
+from detrt.data.root import printable, read_label_text, require_beneath
 from detrt.errors import DetrtError
 
 
@@ -19,16 +20,16 @@ def read_classes(root: Path, classes: Sequence[str] | None, classes_file: str | 
     elif classes_file:
         path = require_beneath(root, classes_file, "the classes file")
         names, place = (
-            [line.strip() for line in read_label_text(path, "classes file").splitlines() if line.strip()],
+            [printable(line.strip()) for line in read_label_text(path, "classes file").splitlines() if line.strip()],
             str(path),
         )
     else:
         return None
     if not names:
         raise DetrtError("the list of classes is empty", place)
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise DetrtError(f"class `{twice[0]}` is listed twice", place)
+    twice, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise DetrtError(f"class `{twice}` is listed twice", place)
     return tuple(names)
 
 

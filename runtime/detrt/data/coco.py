@@ -41,11 +41,13 @@ def open_coco(name: str, split: str, root: Path, where: dict[str, Any], classes:
         row["id"]: printable(row["name"]) for row in categories if isinstance(row.get("id"), int) and "name" in row
     }
     names = tuple(classes) if classes is not None else tuple(known[id] for id in sorted(known))
+    told = set(known.values())
     for class_name in names if labelled else ():
-        if class_name not in known.values():
+        if class_name not in told:
             hint = f"categories of the file: {', '.join(list(known.values())[:12])}"
             raise DetrtError(f"no category `{class_name}`{nearest(class_name, known.values())}", path, hint)
-    number = {id: names.index(category) for id, category in known.items() if category in names}
+    places = {name: place for place, name in reversed(list(enumerate(names)))}  # of names told twice, the first
+    number = {id: places[category] for id, category in known.items() if category in places}
 
     notices: list[Notice] = _repeated_ids(annotations)
     boxes_of: dict[Any, list[dict[str, Any]]] = {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import unicodedata
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -82,5 +83,10 @@ def read_label_json(path: Path, what: str) -> Any:
 
 
 def printable(value: object, most: int = 200) -> str:
-    """The text of a value from a label file, as UTF-8 can hold it (a name may not) and not longer than `most`."""
-    return str(value)[:most].encode("utf-8", "backslashreplace").decode("utf-8")
+    """The text of a value from a label file, fit for a terminal and for UTF-8 (a name may be neither) and of at most
+    `most` of its characters: what would end a line, move the cursor or turn the direction of writing is escaped.
+    """
+    return "".join(
+        c if c.isprintable() or unicodedata.category(c) == "Zs" else c.encode("unicode_escape").decode("ascii")
+        for c in str(value)[:most]
+    )

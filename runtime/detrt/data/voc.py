@@ -161,7 +161,7 @@ class _Reader:
     def _annotation(self, id: str, tree: Element) -> Annotation:
         boxes, labels, difficult = [], [], []
         for number, item in enumerate(tree.iter("object"), 1):
-            label = self._label(id, (item.findtext("name") or "").strip())
+            label = self._label(id, printable((item.findtext("name") or "").strip()))
             if label is None:
                 continue
             corners = _corners(item)
@@ -193,7 +193,8 @@ class _Reader:
     def number_found(self, pictures: list[Picture]) -> tuple[list[Picture], tuple[str, ...]]:
         """Without a list of classes they are numbered by name, so that their order does not depend on the split."""
         names = tuple(sorted(self.found))
-        numbers = np.array([names.index(name) for name in self.found], np.int64)
+        places = {name: place for place, name in enumerate(names)}
+        numbers = np.array([places[name] for name in self.found], np.int64)
         renumbered = [
             replace(p, annotation=replace(p.annotation, labels=numbers[p.annotation.labels]))
             if len(p.annotation)

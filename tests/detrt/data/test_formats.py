@@ -14,6 +14,7 @@ import pytest
 
 from detrt.data import DataSet, open_dataset
 from detrt.data.check import check_labels
+from detrt.data.class_names import read_names
 from detrt.data.header import picture_size
 from detrt.errors import DetrtError
 
@@ -111,6 +112,38 @@ def test_a_data_yaml_names_the_numbers(tmp_path: Path, text: str) -> None:
     data = make.yolo(tmp_path) | {"classes": None, "options": {"names": "data.yaml"}}
     (tmp_path / "data.yaml").write_text(text)
     assert open_dataset(data, "train", tmp_path).classes == ("cat", "dog")
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("names: [\"cat, big\", 'dog]', it is]\n", {0: "cat, big", 1: "dog]", 2: "it is"}),
+        ("names: ['it''s', a,\n  b]", {0: "it's", 1: "a", 2: "b"}),
+        ('names: {0: "a: b", 7: c}', {0: "a: b", 7: "c"}),
+        ('names: ["cat\\n\\u001b[2J", "\\ud83d"]', {0: "cat\\n\\x1b[2J", 1: "\\ud83d"}),
+    ],
+)
+def test_quotes_hold_commas_and_no_name_moves_the_cursor(tmp_path: Path, text: str, names: dict[int, str]) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    assert read_names(tmp_path, "data.yaml") == names
+
+
+@pytest.mark.parametrize("text", ["names: [a", "names: {" + "9" * 5000 + ": a}", "names: [", "names: 5", "names: []"])
+def test_what_is_no_list_of_names_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "data.yaml").write_text(text)
+    with pytest.raises(DetrtError, match=r"is no list|names 0 classes"):
+        read_names(tmp_path, "data.yaml")
+
+
+def test_names_of_a_label_file_cannot_steer_the_terminal(tmp_path: Path) -> None:
+    data = make.coco(tmp_path)
+    path = tmp_path / "annotations/instances_train2017.json"
+    path.write_text(
+        path.read_text().replace('"cat"', '"\\u001b[2Jcat\\r\\n\\u202e"').replace('"a.jpg"', '"\\u001b]0;x"')
+    )
+    _, report = check_labels(open_dataset(data, "train", tmp_path))
+    assert "\\x1b[2Jcat\\r\\n\\u202e" in report.per_class
+    assert all(line.isprintable() for line in report.lines())
 
 
 def test_a_yolo_outline_gives_its_box_and_a_missing_file_no_object(tmp_path: Path) -> None:

@@ -77,7 +77,9 @@ def _shared(usable: dict[str, DataSet]) -> list[str]:
 
 
 def _every(report: LabelReport) -> list[str]:
-    rows = [f"  {n.kind:<20} {n.action:<22} {n.where}: {n.detail}" for n in report.notices]
+    from detrt.data.root import printable
+
+    rows = [f"  {n.kind:<20} {n.action:<22} {printable(f'{n.where}: {n.detail}')}" for n in report.notices]
     return [report.lines()[0], *rows]
 
 
