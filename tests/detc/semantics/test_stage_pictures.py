@@ -73,3 +73,22 @@ def test_both_sides_know_the_same_steps(tmp_path: Path) -> None:
     assert written == {name: {*known, "p"} for name, known in options.KNOWN.items()}
     for name, schema in AUGMENTS.items():
         options.Step.of({"name": name, **schema.defaults()})
+
+
+def test_what_the_page_on_pictures_shows_is_right(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[3] / "docs/pictures.md").read_text(encoding="utf-8")
+    line, blocks = (part.split("```")[0] for part in page.split("```\n")[1::2])
+    model = """model {0} extends {1} {{
+  {2}  let a = frame |> conv(8, s = 2) |> relu
+  {3}
+}}
+"""
+    grid = "output map = a |> conv(14)\n  head yolo_v2 on map { anchors = [(1, 2), (2, 3)]  classes = 2 }"
+    logits = "output logits = a |> flatten |> linear(2)\n  head softmax on logits { classes = 2 }"
+    text = 'data voc = data.voc(root = path("cells"), classes = ["red", "white"])\n'
+    text += 'data kinds = data.folders(root = path("kinds"), classes = ["red", "white"])\n'
+    text += model.format("yolox", "detector", line, grid) + model.format("ssd", "detector", line, grid)
+    text += model.format("classifier", "classifier", line, logits) + blocks
+    program = program_of(tmp_path, text)
+    assert not errors(program)
+    assert [len(stage.options["augment"]) for stage in program.stages] == [5, 4, 3]

@@ -81,7 +81,7 @@ class Piece:
         left = np.minimum(np.maximum(left, low * 2), high * 2)
         shows &= left[:, 2:] - left[:, :2] >= 1
         moved = self.annotation.moved(left.astype(np.float32))
-        return moved if shows.all() else moved.take(shows.all(axis=1))
+        return moved if shows.all() else moved.take(np.logical_and(shows[:, 0], shows[:, 1]))
 
     def _upright(self, boxes: NDArray[np.floating[Any]]) -> NDArray[np.float64]:
         """Boxes [n, 4] on the canvas, where the picture is straight."""
