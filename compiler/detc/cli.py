@@ -148,7 +148,7 @@ def _help() -> str:
         "usage: detc COMMAND ..",
         "",
     ]
-    lines += [f"  {name:<10}{text}" for name, text in COMMANDS.items()]
+    lines += [f"  {name:<11}{text}" for name, text in COMMANDS.items()]
     return "\n".join(
         [*lines, "", "`detc COMMAND --help` says more. Exit: 0 no error, 1 an error, 2 detc itself failed."]
     )
