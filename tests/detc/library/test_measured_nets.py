@@ -13,6 +13,8 @@ from detc.library import library_folder
 from detc.report.subject import Compilation
 
 NETS = {
+    "gnetdet224": ("gnetdet224_nc20", 6_525_278, 11_313_985_536),
+    "gnetdet448": ("gnetdet448_nc20", 6_525_278, 11_574_097_920),
     "yolov1": ("yolov1_fc_paper_8fd18add", 271_703_550, 20_285_153_280),
     "yolov1_tiny": ("yolov1_tiny_darknet_head", 27_095_374, 1_608_015_360),
     "extraction": ("extraction_imagenet", 23_437_224, 4_259_340_288),
@@ -36,6 +38,12 @@ NETS = {
     "yolo_kp_dual_head": ("lava_dual_head_nc80", 9_438_785, 2_757_371_904),
 }
 """The table in facts/layers, parameters and MACs."""
+SETTINGS = {"gnetdet448_bn_nc20": ("gnetdet448", {"bn": "true"})}
+"""Tables of a spec that is set otherwise."""
+AGAIN = {"lava_tiny_yolov3_str_nc80": "yolo_kp_dual_head"}
+"""Tables of one net under another name."""
+TABLES = {table: (name, dict[str, str]()) for name, (table, _, _) in NETS.items()} | SETTINGS
+TABLES |= {table: (name, {}) for table, name in AGAIN.items()}
 KERAS = ("st_yolo_x_nano",)
 
 
@@ -49,14 +57,19 @@ def test_counts(name: str) -> None:
     assert (metrics["params"], metrics["macs"]) == NETS[name][1:]
 
 
-@pytest.mark.parametrize("name", NETS)
-def test_layers(name: str, shared: Path) -> None:
-    theirs = measured(shared / "facts" / "layers" / f"{NETS[name][0]}.csv")
-    ours = reported(compiled(name).layers, theirs)
+@pytest.mark.parametrize("table", TABLES)
+def test_layers(table: str, shared: Path) -> None:
+    name, sets = TABLES[table]
+    theirs = measured(shared / "facts" / "layers" / f"{table}.csv")
+    ours = reported(compiled(name, **sets).layers, theirs)
     if name in KERAS:
         assert in_any_order(ours) == in_any_order(theirs)
     else:
         assert ours == theirs
+
+
+def test_every_measured_table_is_compared(shared: Path) -> None:
+    assert sorted(TABLES) == sorted(path.stem for path in (shared / "facts" / "layers").glob("*.csv"))
 
 
 def test_counts_are_those_of_the_facts(shared: Path) -> None:
