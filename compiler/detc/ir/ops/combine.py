@@ -60,7 +60,10 @@ class Concat(Op):
         if not inputs:
             return Problem("needs at least one tensor")
         if any(t.shape[1:] != inputs[0].shape[1:] for t in inputs):
-            return Problem(f"joins maps of different sizes: {', '.join(map(str, inputs))}")
+            return Problem(
+                f"joins maps of different sizes: {', '.join(map(str, inputs))}",
+                "an image size that all strides divide (a multiple of 32 or 64) gives maps that meet again",
+            )
         return TensorType((sum(t.shape[0] for t in inputs), *inputs[0].shape[1:]))
 
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
