@@ -30,15 +30,20 @@ Tick = Callable[[int, int], None]
 
 @dataclass(slots=True)
 class Outcome:
-    """What a run left: files written, pictures looked at, objects found, and pictures that could not be read with
-    the reason.
+    """What a run left: files written, pictures looked at, objects found and those of them that score enough to be drawn,
+    and pictures that could not be read with the reason.
     """
 
     results: Path
     files: list[Path] = field(default_factory=list)
     pictures: int = 0
     objects: int = 0
+    drawn: int = 0
     refused: list[tuple[str, str]] = field(default_factory=list)
+
+    def count(self, found: Detections, least: float) -> None:
+        self.objects += len(found)
+        self.drawn += int((found.scores >= least).sum())
 
 
 def predict(
@@ -86,7 +91,7 @@ def _pictures(
         write_png(out / name, _drawn(predictor, image, found, least))
         outcome.files.append(out / name)
         outcome.pictures += 1
-        outcome.objects += len(found)
+        outcome.count(found, least)
         rows.append({"file": str(relative), "annotated": str(name), **_row(predictor, image, found)})
     if not outcome.pictures:
         raise DetrtError(
@@ -112,7 +117,7 @@ def _video(predictor: Predictor, source: Path, out: Path, tick: Tick | None, lea
                 writer, temporary = _writer(out, rate, annotated)
             writer.write(annotated)
             outcome.pictures += 1
-            outcome.objects += len(found)
+            outcome.count(found, least)
             rows.append({"frame": number, **_row(predictor, image, found)})
             if tick is not None:
                 tick(number + 1, total)

@@ -16,6 +16,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("detections"), metavar="DIR", help="default: detections/"
     )
+    parser.add_argument(
+        "--score",
+        type=float,
+        default=0.25,
+        metavar="X",
+        help="draw what scores at least this (default: 0.25); the JSON holds all that the head keeps",
+    )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
     parser.add_argument("-q", "--quiet", action="store_true", help="only what could not be done")
     parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
@@ -27,10 +34,12 @@ def run(args: argparse.Namespace) -> int:
     from detrt.predict import predict
     from detrt.predictor import open_predictor
 
+    if not 0 <= args.score <= 1:
+        return refuse(f"--score {args.score:g}: a score lies in 0 .. 1")
     try:
         predictor = open_predictor(args.model, args.device)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
-            outcome = predict(predictor, args.source, args.out, tick)
+            outcome = predict(predictor, args.source, args.out, tick, args.score)
     except DetrtError as error:
         return refuse(str(error))
     for name, reason in outcome.refused:
@@ -38,5 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.quiet:
         what = "classes of" if predictor.whole else f"{outcome.objects} objects in"
         print(f"{what} {outcome.pictures} pictures ({predictor.kind})")
+        if not predictor.whole and outcome.drawn < outcome.objects:
+            print(f"{outcome.drawn} of them drawn, those that score at least {args.score:g} (--score)")
         print(f"{outcome.results}  and {len(outcome.files)} annotated files in {args.out}")
     return OK

@@ -77,3 +77,5 @@ def test_running_what_is_not_there_is_a_clear_error(tmp_path: Path, capsys: pyte
     assert "no such artifacts folder or checkpoint" in capsys.readouterr().err
     assert main(["eval", str(tmp_path / "none")]) == 1
     assert "no build folder" in capsys.readouterr().err
+    assert main(["run", "artifacts", "pictures", "--score", "1.5"]) == 1
+    assert "0 .. 1" in capsys.readouterr().err

@@ -46,13 +46,21 @@ def bright_quarter() -> Image:
 def test_a_picture_gives_a_copy_with_boxes_and_the_numbers(tmp_path: Path) -> None:
     cv2.imwrite(str(tmp_path / "a.png"), bright_quarter())
     outcome = predict(Finder(), tmp_path / "a.png", tmp_path / "out")
-    assert outcome.files == [tmp_path / "out/a.png"] and outcome.objects == 2
+    assert outcome.files == [tmp_path / "out/a.png"] and (outcome.objects, outcome.drawn) == (2, 1)
     content = json.loads(outcome.results.read_text())
     row = content["pictures"][0]
     assert (row["width"], row["height"]) == (80, 60)
     assert row["detections"][0] == {"class": "quarter", "label": 0, "score": 0.9, "box": [40.0, 30.0, 80.0, 60.0]}
     assert cv2.imread(str(outcome.files[0])).shape == (448, 597, 3)
     assert sorted(os.listdir(tmp_path / "out")) == ["a.png", "detections.json"]
+
+
+def test_a_lower_score_draws_more_boxes(tmp_path: Path) -> None:
+    cv2.imwrite(str(tmp_path / "a.png"), bright_quarter())
+    drawn = {least: predict(Finder(), tmp_path / "a.png", tmp_path / f"{least}", None, least) for least in (0.0, 0.95)}
+    assert {least: outcome.drawn for least, outcome in drawn.items()} == {0.0: 2, 0.95: 0}
+    assert drawn[0.0].files[0].read_bytes() != drawn[0.95].files[0].read_bytes()
+    assert json.loads(drawn[0.95].results.read_text()) == json.loads(drawn[0.0].results.read_text())
 
 
 def test_a_folder_keeps_its_shape_and_names_what_it_could_not_read(tmp_path: Path) -> None:
