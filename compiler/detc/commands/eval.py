@@ -78,10 +78,7 @@ def run(args: argparse.Namespace) -> int:
     if result.summary:
         print("\nCOCO figures:")
         print("\n".join(f"  {line}" for line in summary.lines(result.summary)))
-    precision, recall, f1 = analysis.overall.at(analysis.best)
-    print(
-        f"\nsuggested score threshold {analysis.best:.2f}: precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}"
-    )
+    print(f"\n{_suggestion(*analysis.overall.at(analysis.best), analysis.best)}")
     if args.report is not None:
         print(f"curves and confusion matrix in {args.report / 'index.html'}")
     stages = _stages(folder, split)
@@ -138,3 +135,10 @@ def _table(stages: list[dict[str, Any]], kind: str, result: Result) -> list[str]
     width = max(len(row["name"]) for row in rows)
     head = f"  {'':<{width}}  {'mAP@0.5':>8}  {'mAP':>6}"
     return [head, *(f"  {row['name']:<{width}}  {row['map50']:8.3f}  {row['map']:6.3f}" for row in rows)]
+
+
+def _suggestion(precision: float, recall: float, f1: float, score: float) -> str:
+    """What to say of the score with the best F1, which means nothing where no object was found."""
+    if not f1 > 0:
+        return "no score threshold to suggest: no object was found at any"
+    return f"suggested score threshold {score:.2f}: precision {precision:.3f}, recall {recall:.3f}, F1 {f1:.3f}"

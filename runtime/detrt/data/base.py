@@ -22,7 +22,7 @@ def base_of(raw: dict[str, Any], name: str, bases: Sequence[Path]) -> Path:
     if len(bases) == 1 and _is_data_set(bases[0], raw):
         raw["root"] = "."
         return bases[0]
-    tried = ", ".join(str((base / root).resolve()) for base in bases)
+    tried = ", ".join(dict.fromkeys(str((base / root).resolve()) for base in bases))
     raise DetrtError(
         f"the data set `{name}` is not there: `{root}` was looked for as {tried}",
         f"data.{name}.root",

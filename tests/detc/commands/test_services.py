@@ -11,12 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detc.cli import main
+from detc.commands.eval import _suggestion
 
 pytest.importorskip("torch")
 pytest.importorskip("cv2")
 
 from tests.detc.commands.test_whole_way import SPEC
 
+from detrt.data.base import base_of
+from detrt.errors import DetrtError
 from detrt.train.run_names import expanded, matching, problem_of
 
 NOW = datetime(2026, 1, 31, 23, 59, 58)
@@ -40,6 +43,20 @@ def test_a_name_that_is_accepted_is_one_folder(pattern: str, spec: str) -> None:
     if problem_of(pattern) is None:
         name = expanded(pattern, spec, NOW, [])
         assert name and "/" not in name and "\0" not in name and name not in (".", "..")
+
+
+def test_a_threshold_is_suggested_only_where_something_was_found() -> None:
+    assert (
+        _suggestion(0.5, 1.0, 2 / 3, 0.3) == "suggested score threshold 0.30: precision 0.500, recall 1.000, F1 0.667"
+    )
+    for f1 in (0.0, float("nan")):
+        assert "no score threshold" in _suggestion(0.0, 0.0, f1, 0.5)
+
+
+def test_a_missing_data_set_names_each_place_once(tmp_path: Path) -> None:
+    with pytest.raises(DetrtError) as refused:
+        base_of({"root": "gone"}, "cells", [tmp_path, tmp_path / "build", tmp_path])
+    assert refused.value.message.count(str(tmp_path / "gone")) == 1
 
 
 def write_run(build: Path, name: str, map50: float, **params: object) -> None:
