@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "eval": "mAP of artifacts or a checkpoint",
     "runs": "the runs of a build, and where they differ",
     "benchmark": "time of one picture on this machine",
+    "weights": "the weights in a file by part; write a backbone alone",
     "doctor": "sanity checks before training",
     "data": "check, count, convert, part and preview data sets",
     "explain": "the manual page of a finding's code",

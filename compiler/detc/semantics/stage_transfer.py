@@ -62,10 +62,10 @@ def check_transfer(draft: Draft, at: Reader) -> None:
     if shape is None or draft.model is None or not draft.model.graph.inputs:
         return
     own = list(draft.model.graph.inputs[0].type.shape)[-3:]
-    facts = {"name": draft.name, "model": draft.model.name}
+    name, model, place = draft.name, draft.model.name, draft.place("pretrained_input_shape")
     if shape[0] != own[0]:
-        at.report(OTHER_CHANNELS(draft.place("pretrained_input_shape"), **facts, actual=shape[0], allowed=own[0]))
+        at.report(OTHER_CHANNELS(place, name=name, model=model, actual=shape[0], allowed=own[0]))
         draft.good = False
     elif shape[1:] != own[1:]:
         actual, allowed = (f"{height}x{width}" for _, height, width in (shape, own))
-        at.report(OTHER_SIZE(draft.place("pretrained_input_shape"), **facts, actual=actual, allowed=allowed))
+        at.report(OTHER_SIZE(place, name=name, model=model, actual=actual, allowed=allowed))

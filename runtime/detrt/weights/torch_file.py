@@ -65,7 +65,7 @@ def _check_archive(path: Path) -> None:
 def _refusal(text: str, path: Path) -> DetrtError:
     """For what the restricted reader of torch does not take."""
     named = _GLOBAL.search(text)
-    if named is None and "Unsupported" not in text:
+    if named is None and "call reduce" not in text:
         return DetrtError(f"the file is damaged or was not written by torch.save: {_first(text)}", path)
     what = f" ({named[1]})" if named else ""
     return DetrtError(
