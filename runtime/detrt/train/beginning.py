@@ -128,6 +128,7 @@ def standing_still(model: nn.Module, stage: Stage) -> dict[str, Any] | None:
 
 def frozen_line(held: Mapping[str, Any]) -> str:
     """For the terminal."""
-    span = "in all epochs" if held["epochs"] is None else f"for {held['epochs']} epochs"
+    epochs = held["epochs"]
+    span = "in all epochs" if epochs is None else f"for {epochs} epoch{'' if epochs == 1 else 's'}"
     share = f"{held['tensors']} of {held['of_tensors']} tensors, {count(held['values'])} of {count(held['of_values'])} values"
     return f"{', '.join(held['parts'])} stands still {span}: {share}, with the statistics of its batch norms"
