@@ -31,6 +31,10 @@ MANIFEST = "MANIFEST.json"
 LOCK = "spec.lock.json"
 
 
+_CHECKPOINTS = ("best.safetensors", "*/best.safetensors", "runs/*/*/best.safetensors")
+"""Where checkpoints lie in the folder of a stage, of a run and of a build."""
+
+
 class Predictor(Protocol):
     """Anything that finds objects in a BGR picture of any size, or with `whole` says what the whole of it is."""
 
@@ -91,6 +95,9 @@ def open_predictor(path: Path, device: str = "cpu") -> Predictor:
     is missing or wrong.
     """
     if path.is_dir():
+        inside = next((found for form in _CHECKPOINTS for found in sorted(path.glob(form), reverse=True)), None)
+        if inside is not None:
+            raise DetrtError("is no artifacts folder", path, f"name one of its checkpoints, such as {inside}")
         return open_artifacts(path)
     if path.suffix == ".safetensors":
         return open_checkpoint(path, device)

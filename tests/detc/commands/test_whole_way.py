@@ -79,3 +79,14 @@ def test_running_what_is_not_there_is_a_clear_error(tmp_path: Path, capsys: pyte
     assert "no build folder" in capsys.readouterr().err
     assert main(["run", "artifacts", "pictures", "--score", "1.5"]) == 1
     assert "0 .. 1" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("folder", ["", "runs/one", "runs/one/float"])
+def test_a_folder_of_runs_names_its_checkpoints(
+    folder: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint = tmp_path / "runs/one/float/best.safetensors"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.touch()
+    assert main(["run", str(tmp_path / folder), str(tmp_path)]) == 1
+    assert str(checkpoint) in capsys.readouterr().err
