@@ -27,5 +27,6 @@ def find_build(name: str, target: str | None) -> Path | str:
 
 
 def above(path: Path) -> Path | None:
-    """The build folder that a checkpoint or an artifacts folder lies in."""
-    return next((folder for folder in path.resolve().parents if (folder / LOCK).is_file()), None)
+    """The build folder that a checkpoint or an artifacts folder lies in, or that `path` is itself."""
+    whole = path.resolve()
+    return next((folder for folder in (whole, *whole.parents) if (folder / LOCK).is_file()), None)

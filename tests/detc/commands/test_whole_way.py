@@ -88,5 +88,7 @@ def test_a_folder_of_runs_names_its_checkpoints(
     checkpoint = tmp_path / "runs/one/float/best.safetensors"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.touch()
-    assert main(["run", str(tmp_path / folder), str(tmp_path)]) == 1
-    assert str(checkpoint) in capsys.readouterr().err
+    (tmp_path / "spec.lock.json").write_text("{}")
+    for command in (["run", str(tmp_path / folder), str(tmp_path)], ["eval", str(tmp_path / folder)]):
+        assert main(command) == 1
+        assert str(checkpoint) in capsys.readouterr().err
