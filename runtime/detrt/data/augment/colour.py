@@ -41,7 +41,10 @@ def photometric(image: Image, rng: Generator, step: Step) -> Image:
         image = _in_hsv(image, (LEVELS + hue / 2) % 180, saturation, 1.0)  # OpenCV's hue: steps of two degrees
     if not first:
         image = _through(image, LEVELS * contrast)
-    return np.ascontiguousarray(image[:, :, order]) if step.flag("swap") and swapped else image
+    if not (step.flag("swap") and swapped):
+        return image
+    planes = cv2.split(image)
+    return np.asarray(cv2.merge([planes[channel] for channel in order]), np.uint8)
 
 
 TINTS: dict[str, Callable[[Image, Generator, Step], Image]] = {"hsv": hsv, "photometric": photometric}

@@ -73,20 +73,21 @@ def ssd_crop(scene: Scene, rng: Generator, step: Step) -> Scene:
     """
     least = rng.choice(np.asarray(step.numbers("ious")))
     span, (narrow, wide) = step.span("range"), step.span("aspect")
-    boxes = scene.boxes().boxes.astype(np.float64)
-    for _ in range(TRIALS):
-        width, height = scene.width * rng.uniform(*span), scene.height * rng.uniform(*span)
-        left, top = rng.uniform(0, scene.width - width), rng.uniform(0, scene.height - height)
-        if not narrow <= width / height <= wide:
-            continue
-        if len(boxes):
-            centre = (boxes[:, :2] + boxes[:, 2:]) / 2 - (left, top)
-            inside = ((centre >= 0) & (centre < (width, height))).all(axis=1)
-            overlap = _iou(boxes, np.array([left, top, left + width, top + height]))
-            if not inside.any() or overlap.max() < least:
-                continue
-        return scene.then(1.0, -left, 1.0, -top, width, height)
-    return scene
+    boxes, canvas = scene.boxes().boxes.astype(np.float64), np.array([scene.width, scene.height])
+    luck = rng.random((TRIALS, 4))
+    sides = canvas * (span[0] + (span[1] - span[0]) * luck[:, :2])
+    low = (canvas - sides) * luck[:, 2:]
+    ratio = sides[:, 0] / sides[:, 1]
+    fits = (narrow <= ratio) & (ratio <= wide)
+    if len(boxes):
+        centre = (boxes[:, :2] + boxes[:, 2:]) / 2 - low[:, None]
+        fits &= ((centre >= 0) & (centre < sides[:, None])).all(axis=2).any(axis=1)
+        fits &= _iou(np.concatenate([low, low + sides], axis=1), boxes).max(axis=1) >= least
+    if not fits.any():
+        return scene
+    first = fits.argmax()
+    (left, top), (width, height) = low[first].tolist(), sides[first].tolist()
+    return scene.then(1.0, -left, 1.0, -top, width, height)
 
 
 def resized_crop(scene: Scene, rng: Generator, step: Step) -> Scene:
@@ -123,9 +124,9 @@ def _cut_anywhere(scene: Scene, rng: Generator, width: float, height: float) -> 
     return scene.then(1.0, -left, 1.0, -top, width, height)
 
 
-def _iou(boxes: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
-    """IoU of boxes [n, 4] with one box [4]."""
-    sides = np.minimum(boxes[:, 2:], other[2:]) - np.maximum(boxes[:, :2], other[:2])
-    both = np.clip(sides, 0, None).prod(axis=1)
-    areas = (boxes[:, 2:] - boxes[:, :2]).prod(axis=1)
-    return np.asarray(both / (areas + (other[2:] - other[:2]).prod() - both), np.float64)
+def _iou(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """IoU [n, m] of boxes [n, 4] with boxes [m, 4]."""
+    low, high = np.maximum(a[:, None, :2], b[:, :2]), np.minimum(a[:, None, 2:], b[:, 2:])
+    both = np.maximum(high - low, 0).prod(axis=2)
+    first, second = ((boxes[:, 2:] - boxes[:, :2]).prod(axis=1) for boxes in (a, b))
+    return np.asarray(both / (first[:, None] + second - both), np.float64)
