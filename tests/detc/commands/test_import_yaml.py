@@ -134,6 +134,8 @@ def test_every_model_of_the_table_makes_a_spec_that_checks(name: str, tmp_path: 
         ("a: 1\n", "(none named)"),
         ("? [1, 2]\n: 3\n", "a key that is no word"),
         ("{a: " * 40 + "1" + "}" * 40, "deeper than"),
+        ("[" * 50_000, "deeper than"),
+        ("a: 1\n" * 101_000, "more than 5,000"),
     ],
 )
 def test_what_is_no_configuration_is_refused(

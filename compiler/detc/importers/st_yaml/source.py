@@ -22,6 +22,7 @@ UNREADABLE = Rule(
 
 MOST_BYTES = 1 << 20
 MOST_SETTINGS = 5000
+MOST_TOKENS = 20 * MOST_SETTINGS
 DEEPEST = 20
 
 _NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
@@ -51,8 +52,8 @@ def read_settings(path: Path) -> tuple[list[Setting], dict[str, Source]] | Findi
         return UNREADABLE(None, path=path, reason=getattr(error, "strerror", None) or str(error))
     source = Source(str(path), text)
     try:
-        if any(isinstance(token, (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)) for token in yaml.scan(text)):
-            return UNREADABLE(None, path=path, reason="it uses anchors or tags")
+        if refused := _refused(text):
+            return UNREADABLE(None, path=path, reason=refused)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError) as error:
         return UNREADABLE(None, path=path, reason=" ".join(str(error).split())[:200])
@@ -67,6 +68,25 @@ def read_settings(path: Path) -> tuple[list[Setting], dict[str, Source]] | Findi
     except ValueError as error:
         return UNREADABLE(None, path=path, reason=str(error))
     return settings, {source.path: source}
+
+
+def _refused(text: str) -> str:
+    """What keeps the text from being read, told by its tokens alone: the time of the scanner grows with the square of the
+    open brackets.
+    """
+    import yaml
+
+    depth = 0
+    for number, token in enumerate(yaml.scan(text)):
+        if isinstance(token, (yaml.AliasToken, yaml.AnchorToken, yaml.TagToken)):
+            return "it uses anchors or tags"
+        depth += isinstance(token, (yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken))
+        depth -= isinstance(token, (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken))
+        if depth > DEEPEST:
+            return f"its brackets nest deeper than {DEEPEST}"
+        if number > MOST_TOKENS:
+            return f"it has more than {MOST_SETTINGS:,} settings"
+    return ""
 
 
 def _leaves(node: Any, path: str, source: Source) -> Iterator[Setting]:
