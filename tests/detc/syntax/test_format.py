@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -104,3 +105,14 @@ def test_a_long_string_stays_whole() -> None:
     text = f'require a <= 3 else "{"word " * 30}"\n'
     formatted, _ = format_file(text)
     assert formatted == f'require a <= 3\n  else "{"word " * 30}"\n'
+
+
+ROOT = Path(__file__).parents[3]
+FOLDERS = ("specs", "compiler/detc/std", "compiler/detc/targets", "examples")
+SHIPPED = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.det"))
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_what_is_shipped_is_formatted(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert format_file(text) == (text, ())
