@@ -22,7 +22,7 @@ _TOKEN = re.compile(
 )
 _WORDS: dict[str, Any] = {"true": True, "false": False, "none": None, "null": None}
 _UNITS = {"%": 0.01, "points": 0.01}
-_FIRST = {"augment": "p"}
+_FIRST = {"augment": "p", "multiscale": "range"}
 """What a call's positional argument means, by the key that holds the call."""
 
 
@@ -95,8 +95,16 @@ class _Reader:
     def call(self, name: str) -> dict[str, Any]:
         result: dict[str, Any] = {"name": name}
         for key, item in self.items(")"):
-            result[key or self.first] = item
+            result[key or self.positional(name, item)] = item
         return result
+
+    def positional(self, name: str, item: Any) -> str:
+        """What an argument without a name means: of an augmentation a range is its first one, a number its probability."""
+        if self.first != "p" or not isinstance(item, list):
+            return self.first
+        from detrt.data.augment.options import KNOWN
+
+        return next(iter(KNOWN.get(name) or {"range": None}))
 
     def items(self, close: str) -> list[tuple[str, Any]]:
         self.depth += 1

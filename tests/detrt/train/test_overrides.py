@@ -44,11 +44,17 @@ def test_values_are_spelled_as_in_a_spec(text: str, expected: Any) -> None:
     )
 
 
-def test_positional_argument_of_an_augmentation_is_its_probability() -> None:
-    assert parse_value("[flip(0.5), blur(0.1, kernel = 3)]", "augment") == [
+def test_positional_arguments_of_pictures_are_what_they_look_like() -> None:
+    assert parse_value("[flip(0.5), blur(0.1, kernel = 3), mosaic(0.5 .. 2, p = 1)]", "augment") == [
         {"name": "flip", "p": 0.5},
         {"name": "blur", "p": 0.1, "kernel": 3},
+        {"name": "mosaic", "scale": [0.5, 2], "p": 1},
     ]
+    assert parse_value("sizes(320 .. 640, step = 64)", "multiscale") == {
+        "name": "sizes",
+        "range": [320, 640],
+        "step": 64,
+    }
 
 
 @given(st.text(max_size=40))
