@@ -104,7 +104,7 @@ class _Reader:
             return self.first
         from detrt.data.augment.options import KNOWN
 
-        return next(iter(KNOWN.get(name) or {"range": None}))
+        return next(iter(KNOWN.get(name) or ["range"]))
 
     def items(self, close: str) -> list[tuple[str, Any]]:
         self.depth += 1
