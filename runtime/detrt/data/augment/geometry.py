@@ -81,7 +81,7 @@ def ssd_crop(scene: Scene, rng: Generator, step: Step) -> Scene:
     fits = (narrow <= ratio) & (ratio <= wide)
     if len(boxes):
         centre = (boxes[:, :2] + boxes[:, 2:]) / 2 - low[:, None]
-        fits &= ((centre >= 0) & (centre < sides[:, None])).all(axis=2).any(axis=1)
+        fits &= np.any(np.all((centre >= 0) & (centre < sides[:, None]), axis=2), axis=1)
         fits &= _iou(np.concatenate([low, low + sides], axis=1), boxes).max(axis=1) >= least
     if not fits.any():
         return scene
