@@ -5,7 +5,8 @@ fused optimiser, curves and checkpoints. `default` and `channels_last` are the s
 SGD, in float32 and one of the two memory formats; where the CPU is good at bf16 there is a third, channels last under
 autocast, and then the engine uses it too. Loops have their batches made beforehand, the same network and the same loss.
 
-Each mode is a process of its own; they train in turns, an epoch each, and the best epoch counts. CPU seconds are of the whole
+Each mode is a process of its own; they train in turns, an epoch each, and the best epoch counts; beside it stands the median
+of all but the first, which tells how quiet the machine was. CPU seconds are of the whole
 process: what the loader's threads do is the engine's cost. A ratio over 1 says that the engine is the faster.
 
     python benchmarks/training.py [NET ..] [--epochs 6] [--pictures 16] [--batch 8] [--threads 1] [--set NAME=VALUE ..]
@@ -24,6 +25,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from statistics import median
 from typing import IO, Any
 
 PLAIN = {"default": False, "channels_last": False, "channels_last_bf16": True}
@@ -191,6 +193,10 @@ def measured(net: str, found: argparse.Namespace, modes: Sequence[str]) -> dict[
         plain = min((mode for mode in best if mode != "engine"), key=lambda mode: best[mode])
         figures[f"engine_over_best_plain_{clock}"] = round(best[plain] / best["engine"], 3)
         figures[f"best_plain_{clock}"] = plain
+        middle = {mode: median(values[1:] or values) for mode, values in epochs.items()}
+        figures[f"engine_over_best_plain_median_{clock}"] = round(
+            min(value for mode, value in middle.items() if mode != "engine") / middle["engine"], 3
+        )
         figures[f"seconds_a_picture_{clock}"] = {m: [round(v, 5) for v in values] for m, values in epochs.items()}
     figures["pictures_a_cpu_second"] = {mode: round(1 / min(v), 2) for mode, v in seconds["cpu"].items()}
     return figures
