@@ -183,7 +183,7 @@ class TrainingStage:
         if found is not None:
             values |= {f"val/{name}": value for name, value in found.metrics.items()}
         better = self._judge(found.metrics if found else None)
-        sheet = self._sheet(found) if better or trackers.wants_pictures else None
+        sheet = self._sheet(found) if better else None
         if better and self.processes.first:
             self._write_best(sheet)
         number = at.epoch + 1

@@ -38,7 +38,6 @@ class Tracker(Protocol):
     """Takes the numbers of one stage, in order of epochs."""
 
     wants_histograms: bool
-    wants_pictures: bool
 
     def scalars(self, epoch: int, values: Mapping[str, float]) -> None: ...
 
@@ -70,10 +69,6 @@ class Trackers:
     def wants_histograms(self) -> bool:
         return any(tracker.wants_histograms for _, tracker in self._open)
 
-    @property
-    def wants_pictures(self) -> bool:
-        return any(tracker.wants_pictures for _, tracker in self._open)
-
     def scalars(self, epoch: int, values: Mapping[str, float]) -> None:
         self._each(lambda tracker: tracker.scalars(epoch, values))
 
@@ -81,7 +76,7 @@ class Trackers:
         self._each(lambda tracker: tracker.histograms(epoch, values) if tracker.wants_histograms else None)
 
     def pictures(self, epoch: int, values: Mapping[str, Image]) -> None:
-        self._each(lambda tracker: tracker.pictures(epoch, values) if tracker.wants_pictures else None)
+        self._each(lambda tracker: tracker.pictures(epoch, values))
 
     def close(self) -> None:
         self._each(lambda tracker: tracker.close())

@@ -17,7 +17,6 @@ class CsvFile:
     """Rows of epochs that a resumed run does again are dropped, so that a resumed file equals an uninterrupted one."""
 
     wants_histograms = False
-    wants_pictures = False
 
     def __init__(self, scene: Scene) -> None:
         self.path = scene.folder / "metrics.csv"

@@ -14,7 +14,6 @@ from detrt.train.trackers import Scene, Tracker
 
 class MlflowStore:
     wants_histograms = False
-    wants_pictures = False
 
     def __init__(self, client: Any, run_id: str) -> None:
         self.client = client

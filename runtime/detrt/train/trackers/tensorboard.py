@@ -13,7 +13,6 @@ from detrt.train.trackers import Scene, Tracker
 
 class TensorBoard:
     wants_histograms = True
-    wants_pictures = True
 
     def __init__(self, writer: Any) -> None:
         self.writer = writer

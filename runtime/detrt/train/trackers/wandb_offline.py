@@ -13,7 +13,6 @@ from detrt.train.trackers import Scene, Tracker
 
 class WandbOffline:
     wants_histograms = True
-    wants_pictures = True
 
     def __init__(self, wandb: Any, run: Any) -> None:
         self.wandb = wandb
