@@ -6,6 +6,7 @@ import argparse
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from detc.commands.outcome import OK, refuse
@@ -38,7 +39,7 @@ def serve(args: argparse.Namespace, folder: Path) -> int:
     stages = json.loads((folder / "spec.lock.json").read_text(encoding="utf-8"))["stages"]
     makers: dict[str, Callable[[], int]] = {
         "train": lambda: _train(args, folder, stages),
-        "quantize": lambda: OK if args.train else _quantize(args, folder, stages),
+        "quantize": lambda: _quantize(args, folder, stages),
         "deploy": lambda: _program(folder, "export.py", []),
         "evaluate": lambda: _evaluate(args, folder, stages),
         "predict": lambda: _predict(args, folder, stages),
@@ -114,7 +115,7 @@ def _model(folder: Path, stages: list[dict[str, Any]]) -> Path | None:
 
 
 def _evaluate(args: argparse.Namespace, folder: Path, stages: list[dict[str, Any]]) -> int:
-    from detc.cli import main as detc
+    from detc.commands import eval as evaluation
     from detc.commands.training import data_root
 
     model = _model(folder, stages)
@@ -123,19 +124,27 @@ def _evaluate(args: argparse.Namespace, folder: Path, stages: list[dict[str, Any
     root = data_root(args)
     where = [] if root is None else ["--data-root", str(root)]
     report = folder / "evaluation"
-    return detc(["eval", str(model), "--build", str(folder), "--report", str(report), *where])
+    return _call(evaluation, [str(model), "--build", str(folder), "--report", str(report), *where])
 
 
 def _predict(args: argparse.Namespace, folder: Path, stages: list[dict[str, Any]]) -> int:
-    from detc.cli import main as detc
+    from detc.commands import run as prediction
 
     model = _model(folder, stages)
     if model is None:
         return refuse("nothing is trained yet", "add --train")
-    return detc(["run", str(model), str(args.predict), "-o", str(folder / "detections")])
+    return _call(prediction, [str(model), str(args.predict), "-o", str(folder / "detections")])
 
 
 def _benchmark(args: argparse.Namespace, folder: Path) -> int:
     from detc.commands.benchmark import benchmark
 
-    return benchmark(folder, 20, args.device or "cpu", folder / "benchmark.json") or OK
+    return benchmark(folder, 20, args.device or "cpu", folder / "benchmark.json")
+
+
+def _call(command: ModuleType, words: list[str]) -> int:
+    """Another command with the options that its own parser reads."""
+    parser = argparse.ArgumentParser()
+    command.add_arguments(parser)
+    code: int = command.run(parser.parse_args(words))
+    return code
