@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -71,13 +71,13 @@ def finished(folder: Path) -> Outcome | None:
     return Outcome(verdict, figures, seconds) if verdict else None
 
 
-def execute(command: Sequence[str], folder: str, environment: Mapping[str, str]) -> int:
-    """Runs a command with its output in the folder's log; gives its exit code. Needs nothing of this package, so that a
-    cluster can run it.
-    """
+def execute(command: Sequence[str], folder: str, environment: Mapping[str, str], where: str) -> int:
+    """Runs a command in the folder `where` with its output in the log of `folder`; gives its exit code."""
     os.makedirs(folder, exist_ok=True)
     with open(os.path.join(folder, LOG), "ab") as log:
-        return subprocess.run(command, stdout=log, stderr=subprocess.STDOUT, env=dict(environment)).returncode
+        return subprocess.run(
+            command, stdout=log, stderr=subprocess.STDOUT, env=dict(environment), cwd=where
+        ).returncode
 
 
 def here(jobs: Sequence[Job], at_once: int, stop: threading.Event) -> Iterator[tuple[int, int]]:
@@ -85,7 +85,7 @@ def here(jobs: Sequence[Job], at_once: int, stop: threading.Event) -> Iterator[t
     environment = _environment()
 
     def run(job: Job) -> int:
-        return -signal.SIGINT if stop.is_set() else execute(job.command, str(job.folder), environment)
+        return -signal.SIGINT if stop.is_set() else execute(job.command, str(job.folder), environment, os.getcwd())
 
     with ThreadPoolExecutor(at_once) as pool:
         waiting = {pool.submit(run, job): number for number, job in enumerate(jobs)}
@@ -94,7 +94,7 @@ def here(jobs: Sequence[Job], at_once: int, stop: threading.Event) -> Iterator[t
 
 
 def on_ray(jobs: Sequence[Job], address: str | None, cpus: float) -> Iterator[tuple[int, int]]:
-    """The same on a Ray cluster; every machine of it must see the folders under the same path. ImportError without Ray."""
+    """The same on a Ray cluster; every machine has detc and sees the folders under the same path. ImportError without Ray."""
     import ray
 
     options: dict[str, Any] = (
@@ -102,22 +102,18 @@ def on_ray(jobs: Sequence[Job], address: str | None, cpus: float) -> Iterator[tu
     )
     ray.init(**options, log_to_driver=False, logging_level=logging.ERROR)
     try:
-        remote = ray.remote(num_cpus=cpus, max_retries=2)(_portable(execute))
+        remote = ray.remote(num_cpus=cpus, max_retries=2)(execute)
         environment = _environment()
-        waiting = {remote.remote(list(j.command), str(j.folder.resolve()), environment): n for n, j in enumerate(jobs)}
+        where = os.getcwd()  # paths in the commands start here
+        waiting = {
+            remote.remote(list(job.command), str(job.folder.resolve()), environment, where): number
+            for number, job in enumerate(jobs)
+        }
         while waiting:
             ready, _ = ray.wait(list(waiting), num_returns=1)
             yield waiting.pop(ready[0]), int(ray.get(ready[0]))
     finally:
         ray.shutdown()
-
-
-def _portable(function: Callable[..., int]) -> Callable[..., int]:
-    """The function by value, so that workers need no detc to load it (they need it to run the command)."""
-    from ray import cloudpickle
-
-    cloudpickle.register_pickle_by_value(sys.modules[function.__module__])  # type: ignore[no-untyped-call]
-    return function
 
 
 def _environment() -> dict[str, str]:
