@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from detrt.data.sample import Image
+from detrt.draw import drawable
 
 INK, BAR, LINE = (48, 36, 28), (222, 111, 47), (236, 228, 223)
 """BGR."""
@@ -81,5 +82,4 @@ def _short(name: str, most: int = 26) -> str:
 
 
 def _write(canvas: Image, text: str, x: int, y: int, scale: float) -> None:
-    plain = "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
-    cv2.putText(canvas, plain, (x, y), FONT, scale, INK, 1, cv2.LINE_AA)
+    cv2.putText(canvas, drawable(text), (x, y), FONT, scale, INK, 1, cv2.LINE_AA)

@@ -22,6 +22,8 @@ LEAST_SIDE = 448
 LEAST_SCORE = 0.25
 """Detections below are for curves, not for eyes."""
 FONT = cv2.FONT_HERSHEY_DUPLEX
+LONGEST = 40
+"""Letters of a label."""
 RIGHT, WRONG = (60, 150, 40), (40, 40, 200)
 """BGR of what is right and of what is wrong."""
 
@@ -116,7 +118,7 @@ def _corners(mark: Mark, factor: float, size: tuple[int, int]) -> tuple[tuple[in
 
 
 def _label(canvas: Image, mark: Mark, corners: tuple[tuple[int, int], tuple[int, int]], unit: float) -> None:
-    text = _drawable(mark.text)
+    text = drawable(mark.text)[:LONGEST]
     if not text:
         return
     (left, top), (_, bottom) = corners
@@ -130,7 +132,7 @@ def _text(canvas: Image, text: str, colour: tuple[int, int, int], x: int, y: int
     """White letters on a field of `colour` whose upper left corner is (x, y), or further left where it would leave the
     canvas; the row below it.
     """
-    text, scale, pad = _drawable(text), 0.45 * unit, round(3 * unit)
+    text, scale, pad = drawable(text)[:LONGEST], 0.45 * unit, round(3 * unit)
     width, height = cv2.getTextSize(text, FONT, scale, 1)[0]
     tall = _tall(text, unit)
     x = max(0, min(x, canvas.shape[1] - width - 2 * pad))
@@ -144,6 +146,6 @@ def _tall(text: str, unit: float) -> int:
     return int(height + below + 2 * round(3 * unit))
 
 
-def _drawable(text: str) -> str:
-    """OpenCV's letters are ASCII."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)[:40]
+def drawable(text: str) -> str:
+    """What OpenCV can write: its letters are ASCII."""
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)

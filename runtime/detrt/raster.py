@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from detrt.curves import COLOURS, Chart, ticks
 from detrt.data.sample import Image
+from detrt.draw import drawable
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 WIDTH, HEIGHT = 1280, 720
@@ -86,7 +87,7 @@ def matrix_png(table: NDArray[np.int64], names: Sequence[str], title: str) -> Im
 
 def _below(canvas: Image, text: str, x: int, y: int) -> None:
     """Text that is read from bottom to top, centred at `x` and ending at `y`."""
-    plain = _plain(text)
+    plain = drawable(text)
     (width, height), below = cv2.getTextSize(plain, FONT, 0.45, 1)
     label = np.full((height + below + 2, width + 2, 3), 255, np.uint8)
     cv2.putText(label, plain, (0, height), FONT, 0.45, SOFT, 1, cv2.LINE_AA)
@@ -104,15 +105,10 @@ def _text(
     colour: tuple[int, int, int] = INK,
     right: bool = False,
 ) -> None:
-    plain = _plain(text)
+    plain = drawable(text)
     if right:
         x -= cv2.getTextSize(plain, FONT, scale, 1)[0][0]
     cv2.putText(canvas, plain, (x, y), FONT, scale, colour, 1, cv2.LINE_AA)
-
-
-def _plain(text: str) -> str:
-    """OpenCV's letters are ASCII."""
-    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)
 
 
 def _bgr(colour: str) -> tuple[int, int, int]:
