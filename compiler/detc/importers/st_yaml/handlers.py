@@ -36,41 +36,31 @@ def unless_empty(handler: Handler) -> Handler:
 
 
 def stage(key: str, convert: Callable[[Any], str]) -> Handler:
-    def handler(draft: Draft, value: Any) -> str:
-        draft.stage[key] = convert(value)
-        return f"{key} = {draft.stage[key]}"
-
-    return unless_empty(handler)
+    return _entry(key, convert, lambda draft: draft.stage, "{}")
 
 
 def optimizer(key: str, convert: Callable[[Any], str]) -> Handler:
-    def handler(draft: Draft, value: Any) -> str:
-        draft.optimizer_args[key] = convert(value)
-        return f"optimizer = ..({key} = {draft.optimizer_args[key]})"
-
-    return unless_empty(handler)
+    return _entry(key, convert, lambda draft: draft.optimizer_args, "optimizer = ..({})")
 
 
 def schedule(key: str, convert: Callable[[Any], str]) -> Handler:
-    def handler(draft: Draft, value: Any) -> str:
-        draft.schedule_args[key] = convert(value)
-        return f"schedule = ..({key} = {draft.schedule_args[key]})"
-
-    return unless_empty(handler)
+    return _entry(key, convert, lambda draft: draft.schedule_args, "schedule = ..({})")
 
 
 def head(key: str, convert: Callable[[Any], str]) -> Handler:
-    def handler(draft: Draft, value: Any) -> str:
-        draft.head[key] = convert(value)
-        return f"head .. {{ {key} = {draft.head[key]} }}"
-
-    return unless_empty(handler)
+    return _entry(key, convert, lambda draft: draft.head, "head .. {{ {} }}")
 
 
 def data(key: str, convert: Callable[[Any], str]) -> Handler:
+    return _entry(key, convert, lambda draft: draft.data, "data .. ({})")
+
+
+def _entry(key: str, convert: Callable[[Any], str], section: Callable[[Draft], dict[str, str]], shown: str) -> Handler:
+    """Puts `key = value` into a section of the draft; `shown` says where that is."""
+
     def handler(draft: Draft, value: Any) -> str:
-        draft.data[key] = convert(value)
-        return f"data .. ({key} = {draft.data[key]})"
+        entry = section(draft)[key] = convert(value)
+        return shown.format(f"{key} = {entry}")
 
     return unless_empty(handler)
 
