@@ -11,10 +11,10 @@ from detc.codegen.classes import Class, Classes, features, given, input_names, t
 from detc.codegen.doc import Arg, Bracket, Cat, Doc, filled, sequence
 from detc.codegen.flow import Body, Flow
 from detc.codegen.forward import Forward, Tangled
-from detc.codegen.helpers import HELPER_TEXTS
 from detc.codegen.layout import WIDTH, statement
 from detc.codegen.names import IMPORTED, LAYERS, docstring, inert, place
 from detc.codegen.names import class_name as as_class_name
+from detc.codegen.snippets import HELPER_TEXTS
 from detc.codegen.spelling import quoted
 from detc.codegen.tidying import tidied
 from detc.ir.graph import Graph

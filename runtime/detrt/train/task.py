@@ -10,12 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from detrt.data.base import base_of
 from detrt.data.cache import PictureCache, picture_cache
 from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
 from detrt.data.opening import has_split, open_dataset
+from detrt.data.root_folder import base_of
 from detrt.data.sample import DataSet, Image
 from detrt.errors import DetrtError
 from detrt.evaluate.score import score

@@ -18,7 +18,7 @@ pytest.importorskip("cv2")
 
 from tests.detc.commands.test_whole_way import SPEC
 
-from detrt.data.base import base_of
+from detrt.data.root_folder import base_of
 from detrt.errors import DetrtError
 from detrt.train.run_names import expanded, matching, problem_of
 

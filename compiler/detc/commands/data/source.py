@@ -66,7 +66,7 @@ def add_source(parser: argparse.ArgumentParser, split: bool = True) -> None:
 
 def find_source(args: argparse.Namespace) -> Source | int:
     """The data set of `add_source`'s options; else the exit code, with everything said."""
-    from detrt.data.base import base_of
+    from detrt.data.root_folder import base_of
     from detrt.errors import DetrtError
 
     if (args.spec is None) == (args.format is None):

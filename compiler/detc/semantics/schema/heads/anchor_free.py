@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detc.semantics.schema.heads import rules
-from detc.semantics.schema.heads.common import COUNT, DERIVED_CLASSES, NAMES, WEIGHT, decoding
 from detc.semantics.schema.heads.kind import HeadKind, Output, Placed, size
+from detc.semantics.schema.heads.shared_options import COUNT, DERIVED_CLASSES, NAMES, WEIGHT, decoding
 from detc.semantics.schema.key import Key, Schema
 from detc.semantics.schema.kind import ListOf, Maybe, Number
 

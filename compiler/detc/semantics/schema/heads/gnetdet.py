@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from detc.semantics.schema.heads.common import CLASSES, COUNT, NAMES, WEIGHT, decoding
 from detc.semantics.schema.heads.kind import HeadKind, Placed
+from detc.semantics.schema.heads.shared_options import CLASSES, COUNT, NAMES, WEIGHT, decoding
 from detc.semantics.schema.key import Key, Schema
 from detc.semantics.schema.kind import Flag, ListOf, Maybe, Number
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from detc.semantics.schema.heads import rules
-from detc.semantics.schema.heads.common import DERIVED_CLASSES, NAMES
 from detc.semantics.schema.heads.kind import HeadKind, Placed
+from detc.semantics.schema.heads.shared_options import DERIVED_CLASSES, NAMES
 from detc.semantics.schema.key import Key, Schema
 from detc.semantics.schema.kind import Number
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from detc.semantics.schema.heads import rules
-from detc.semantics.schema.heads.common import CLASSES, COUNT, NAMES, POSITIVE, SHARE, WEIGHT, decoding
 from detc.semantics.schema.heads.kind import HeadKind, Output, Placed
+from detc.semantics.schema.heads.shared_options import CLASSES, COUNT, NAMES, POSITIVE, SHARE, WEIGHT, decoding
 from detc.semantics.schema.key import REQUIRED, Key, Schema
 from detc.semantics.schema.kind import MISSING, Flag, Kind, ListOf, Maybe, Number, Word
 
