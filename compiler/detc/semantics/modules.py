@@ -12,7 +12,7 @@ from detc.semantics import limits, model_rules, rules
 from detc.semantics.environment import Context, Environment, remedy
 from detc.semantics.values import BROKEN, Namespace, Value
 from detc.syntax import reading, tree
-from detc.syntax.parser import parse
+from detc.syntax.parser import parse_shared
 
 STD = Path(detc.__file__).parent / "std"
 OPEN = ("data",)
@@ -103,7 +103,7 @@ class Modules:
         if source is None:
             self.done[path] = BROKEN
             return BROKEN
-        file, findings = parse(source)
+        file, findings = parse_shared(source)
         for finding in findings:
             context.report(finding)
         inner = Environment(context, scope.file.parent, root=False)

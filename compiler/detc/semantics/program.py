@@ -124,7 +124,10 @@ class Section:
     doc: str = ""
 
     def find(self, kind: str, label: str = "") -> Section | None:
-        return next((s for s in self.sections if s.kind == kind and s.label == label), None)
+        for section in self.sections:  # a loop: this is asked thousands of times a check
+            if section.kind == kind and section.label == label:
+                return section
+        return None
 
     def all(self, kind: str) -> list[Section]:
         return [s for s in self.sections if s.kind == kind]

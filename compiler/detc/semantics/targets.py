@@ -269,7 +269,7 @@ def _load(path: Path, shown: str, context: Context) -> None:
     from detc.semantics.environment import Environment
     from detc.semantics.library import prelude
     from detc.semantics.modules import read_source
-    from detc.syntax.parser import parse
+    from detc.syntax.parser import parse_shared
 
     known = library(context)
     if str(path) in known.loaded:
@@ -278,7 +278,7 @@ def _load(path: Path, shown: str, context: Context) -> None:
     source = read_source(path, shown, None, context)
     if source is None:
         return
-    file, findings = parse(source)
+    file, findings = parse_shared(source)
     for finding in findings:
         context.report(finding)
     scope = Environment(context, prelude(context), root=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 from detc.diagnostics import Finding, Source, Span
 from detc.syntax import mistakes, tree
@@ -42,6 +42,12 @@ def parse(source: Source) -> tuple[tree.File, tuple[Finding, ...]]:
     items = attach(rest, findings)
     findings.sort(key=lambda finding: (finding.span.line, finding.span.column) if finding.span else (0, 0))
     return tree.File(whole, doc, items), tuple(findings)
+
+
+@lru_cache(maxsize=32)
+def parse_shared(source: Source) -> tuple[tree.File, tuple[Finding, ...]]:
+    """`parse`, done once for each text: for the files that many specs read, such as the standard library and the targets."""
+    return parse(source)
 
 
 @cache

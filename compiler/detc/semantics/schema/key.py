@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,10 +47,18 @@ class Schema:
 
     def key(self, name: str) -> Key | None:
         """The key that is called `name`, by its own name, by one of other tools, or as a member of a family."""
-        for key in self.keys:
-            if key.name == name or name in key.known_as or (key.family and name.startswith(key.family)):
-                return key
-        return None
+        found = self._by_name.get(name)
+        if found is not None:
+            return found
+        return next((key for key in self._families if name.startswith(key.family)), None)
+
+    @cached_property
+    def _by_name(self) -> dict[str, Key]:
+        return {name: key for key in reversed(self.keys) for name in (key.name, *key.known_as)}
+
+    @cached_property
+    def _families(self) -> tuple[Key, ...]:
+        return tuple(key for key in self.keys if key.family)
 
     @property
     def names(self) -> tuple[str, ...]:

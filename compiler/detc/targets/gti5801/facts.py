@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from detc.diagnostics import Finding, Rule
@@ -98,8 +98,15 @@ class Facts:
     """A resolved gti5801 target, read by dotted path: `op.conv.k`, `limit.majors`, `memory.activations.size`."""
 
     target: Target
+    found: dict[str, Fact | None] = field(default_factory=dict, repr=False, compare=False)
+    """What was asked for before: the mapper asks for the same few numbers thousands of times."""
 
     def find(self, path: str) -> Fact | None:
+        if path not in self.found:
+            self.found[path] = self._look_up(path)
+        return self.found[path]
+
+    def _look_up(self, path: str) -> Fact | None:
         kind, _, rest = path.partition(".")
         if kind == "limit":
             return self.target.limit(rest)
