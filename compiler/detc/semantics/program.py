@@ -12,6 +12,7 @@ from detc.diagnostics import Finding, Source, Span
 from detc.ir.graph import Graph
 
 if TYPE_CHECKING:
+    from detc.importers.foreign import ForeignModel
     from detc.semantics.pruning.plan import Axis, Group
 
 
@@ -66,6 +67,8 @@ class Model:
     derived_from: str = ""
     """The model that this one was cut from (`model small = prune(big, ..)`), empty for a model of its own."""
     derivation: Derivation | None = None
+    foreign: ForeignModel | None = None
+    """The file that the graph was made from, where another tool's file was judged instead of a spec."""
 
 
 @dataclass(frozen=True, slots=True)
