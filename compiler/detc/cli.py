@@ -118,8 +118,12 @@ def _dispatch(arguments: list[str]) -> int:
         return MISTAKE
     command = import_module(f"detc.commands.{name}{'_' if iskeyword(name) else ''}")
     parser = _Parser(
-        prog=f"detc {name}", description=command.__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog=f"detc {name}",
+        description=command.__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        conflict_handler="resolve",  # a command may say more of -v
     )
+    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
     command.add_arguments(parser)
     args, unknown = parser.parse_known_args(rest)
     if getattr(command, "PASSES_ON", False):

@@ -15,7 +15,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="pictures that are timed (default: 20)")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the figures there as JSON too")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -15,7 +15,6 @@ PASSES_ON = True
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("spec", metavar="SPEC", help="a spec that was built, or its build folder")
     parser.add_argument("--target", metavar="NAME", help="the target it was built for")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -37,7 +37,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--explain", action="store_true", help="every group of channels, its width, and why it stays")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="the spec to write; weights go beside it")
     parser.add_argument("--force", action="store_true", help="write over files that are there")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

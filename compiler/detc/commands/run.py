@@ -25,7 +25,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
     parser.add_argument("-q", "--quiet", action="store_true", help="only what could not be done")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

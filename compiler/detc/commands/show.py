@@ -14,7 +14,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_spec(parser)
     parser.add_argument("--layers", action="store_true", help="every layer with its shapes and costs")
     parser.add_argument("--graph", action="store_true", help="the graph in its text form, and nothing else")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

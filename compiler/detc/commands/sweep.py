@@ -34,7 +34,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--ray", nargs="?", const="", metavar="ADDRESS", help="run on Ray: a local one, or the cluster at ADDRESS")
     add("--cpus", type=float, default=1.0, metavar="N", help="cores that Ray gives a run (default: 1)")
     add("--dry-run", action="store_true", help="only show the points and whether they fit")
-    add("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

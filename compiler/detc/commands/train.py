@@ -17,7 +17,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--target", metavar="NAME", help="the hardware that must hold it")
     add_folder(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
     add_options(parser)
 
 

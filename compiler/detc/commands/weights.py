@@ -16,7 +16,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--part", metavar="NAME", help="only this part, e.g. trunk")
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the weights there: .safetensors or .pt")
     parser.add_argument("--force", action="store_true", help="write over a file that is there")
-    parser.add_argument("-v", "--verbose", action="store_true", help="where detc itself failed")
 
 
 def run(args: argparse.Namespace) -> int:

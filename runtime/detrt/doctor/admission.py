@@ -56,7 +56,7 @@ def admit(
         task.encoding,
         task.head(chosen),
         make,
-        chosen.optimizer.lr,
+        chosen.optimizer,
         chosen.batch,
         chosen.augment,
         chosen.seed or 0,

@@ -17,6 +17,7 @@ from detrt.doctor.report import Check, Verdict
 from detrt.draw import contact_sheet, draw_detections
 from detrt.evaluate.coco import score_coco
 from detrt.files import write_png, write_text
+from detrt.train.optimizer import make_optimizer
 
 BY_HEART = 8
 STEPS = 160
@@ -107,7 +108,7 @@ def rate_curve(patient: Patient, folder: Path) -> Check:
     explodes the end of fair ones.
     """
     model = _fresh(patient)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=RATES[0])
+    optimiser = make_optimizer(patient.optimizer, dict(model.named_parameters()))
     loader = train_loader(
         patient.dataset,
         patient.encoding,
@@ -147,23 +148,25 @@ def _judge_rates(patient: Patient, points: list[tuple[float, float]], folder: Pa
     chart = Chart(
         "Loss over the learning rate",
         (Series("loss", tuple(points)),),
-        x="learning rate (AdamW)",
+        x=f"learning rate ({patient.optimizer.name})",
         log=True,
-        mark=(patient.rate, "the stage's"),
+        mark=(patient.optimizer.lr, "the stage's"),
     )
     write_text(folder / "learning-rate.svg", svg(chart))
     if ended == "slow":
         text = f"too slow here to go beyond {points[-1][0]:.1g} in {SECONDS:.0f} s"
         return Check("learning rate", "look", text, files=("learning-rate.svg",))
-    text = f"lowest loss at {points[lowest][0]:.1g}, so about {suggested:.1g} is a fair start for AdamW"
-    text += f"; the stage has {patient.rate:.1g}"
-    verdict: Verdict = "look" if patient.rate > points[lowest][0] else "good"
+    text = (
+        f"lowest loss at {points[lowest][0]:.1g}, so about {suggested:.1g} is a fair start for {patient.optimizer.name}"
+    )
+    text += f"; the stage has {patient.optimizer.lr:.1g}"
+    verdict: Verdict = "look" if patient.optimizer.lr > points[lowest][0] else "good"
     return Check(
         "learning rate",
         verdict,
         text,
         files=("learning-rate.svg",),
-        figures={"suggested": suggested, "stage": patient.rate},
+        figures={"suggested": suggested, "stage": patient.optimizer.lr},
     )
 
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from detrt.data.encode import Encoding
 from detrt.data.sample import DataSet
+from detrt.lock import Optimizer
 
 
 @dataclass(slots=True)
@@ -17,7 +18,7 @@ class Patient:
     """`dataset` is the checked training split; `make_model` gives a freshly initialised network, `values` the
     head's values from its outputs.
 
-    `rate` and `batch` are those of the stage, `augment` its list, `head` its head with the stage's loss options.
+    `optimizer` and `batch` are those of the stage, `augment` its list, `head` its head with the stage's loss options.
     """
 
     name: str
@@ -25,7 +26,7 @@ class Patient:
     encoding: Encoding
     head: Any
     make_model: Callable[[], nn.Module]
-    rate: float
+    optimizer: Optimizer
     batch: int
     augment: Sequence[Mapping[str, Any]] = ()
     seed: int = 0

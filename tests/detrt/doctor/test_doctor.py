@@ -18,6 +18,7 @@ from detrt.doctor.learning import loss_step, overfit, rate_curve
 from detrt.doctor.looking import first_batch, matches
 from detrt.doctor.patient import Patient
 from detrt.heads import build_head
+from detrt.lock import Optimizer
 
 SIDE = 64
 
@@ -50,7 +51,7 @@ def patient(make: Callable[[], nn.Module] = small_net) -> Patient:
     dataset, _ = check_labels(open_dataset(data, "train", Path(".")))
     loss = {"noobj": 0.05, "detach_iou": True, "sqrt_eps": 1e-3, "norm_init": None}
     head = build_head({"kind": "gnetdet", "on": ["grid"], "options": {"classes": 3, "grid": [4, 4]}}, loss)
-    return Patient("toy", dataset, Encoding(SIDE, SIDE, "bgr", "u5"), head, make, 1e-3, 4, workers=0)
+    return Patient("toy", dataset, Encoding(SIDE, SIDE, "bgr", "u5"), head, make, Optimizer(name="adamw"), 4, workers=0)
 
 
 def test_looking_leaves_pictures_and_counts(tmp_path: Path) -> None:
