@@ -11,7 +11,7 @@ from detc.semantics.program import Head
 from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.heads import HEADS
 from detc.semantics.schema.heads.kind import HeadKind, Output, Placed
-from detc.semantics.schema.heads.rules import GRID, NAMES, OUTPUTS, UNKNOWN_KIND
+from detc.semantics.schema.heads.rules import GRID, NAMES, ORDER, OUTPUTS, UNKNOWN_KIND
 from detc.semantics.schema.kind import MISSING
 from detc.syntax import tree
 
@@ -71,6 +71,10 @@ def _reads(known: HeadKind, kind: str, on: Sequence[Output], block: tree.Block, 
         found = ", ".join(output.name for output in on) or "none"
         allowed = "1 output" if wanted == 1 else f"{wanted} outputs ({', '.join(known.reads)})"
         at.report(OUTPUTS(span, kind=kind, allowed=allowed, actual=found, fix=fix))
+        return False
+    names = tuple(output.name for output in on)
+    if names != known.reads and sorted(names) == sorted(known.reads):
+        at.report(ORDER(span, kind=kind, actual=", ".join(names), fix=", ".join(known.reads)))
         return False
     listed = next((output for output in on if len(output.types) != 1), None)
     if listed is not None and (not known.lists or not listed.types):

@@ -117,6 +117,7 @@ WRONG = [
     ("ssd", "conf = [p4 |> conv(24), p5 |> conv(16)]", "conf = [p4 |> conv(24)]", "HED119", "`conf` has 1 maps, `loc` 2"),
     ("ssd", "conf = [p4 |> conv(24), p5", "conf = [p4 |> conv(24), p4", "HED119", "`conf[1]` has 4x4 cells, `loc[1]` 2x2"),
     ("ssd", "on loc, conf", "on loc", "HED111", "a ssd head reads 2 outputs (loc, conf), and is put on loc"),
+    ("ssd", "on loc, conf", "on conf, loc", "HED125", "conf, loc stand in another order than a ssd head reads them"),
     ("yolox", "8, 16, 32", "8, 16, 30", "HED123", "`box[2]` is 2x2; at stride 30 a picture of 64x64 gives 3x3"),
     ("yolox", "8, 16, 32", "8, 16", "HED118", "`strides` has 2 entries for the 3 maps of `box`"),
     ("yolox", "conv(1) for", "conv(2) for", "HED112", "`obj[0]` has 2 channels; a yolox head with these options reads 1"),

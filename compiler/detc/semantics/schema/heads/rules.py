@@ -125,7 +125,16 @@ CLASSES = Rule(
     help="say `classes = ..` to see how many channels it needs",
 )
 
+ORDER = Rule(
+    "HED125",
+    "error",
+    """the outputs {actual} stand in another order than a {kind} head reads them
+
+    The place of an output says what the head takes it for; these have the very names of what it reads, but other places.""",
+    help="write `head {kind} on {fix} {{ .. }}`",
+)
+
 RULES = (
     UNKNOWN_KIND, OUTPUTS, CHANNELS, NOT_A_MAP, NAMES, GRID, NOT_A_VECTOR, FEATURES, ONE_A_MAP, SAME_MAPS, MASK, PRIORS,
-    PRIOR_IMAGE, STRIDE, CLASSES,
+    PRIOR_IMAGE, STRIDE, CLASSES, ORDER,
 )  # fmt: skip
