@@ -1,9 +1,10 @@
-"""Training of three nets: the engine's pictures a CPU second beside those of plain PyTorch loops fed from memory.
+"""Training of three nets: the engine's pictures a CPU second beside those of plain PyTorch loops, all fed from memory.
 
-`engine` is what `detc train` does with the recipe of the library's spec: pictures from the loader's threads, augmented, EMA,
-fused optimiser, curves and checkpoints. `default` and `channels_last` are the shortest loop a person writes, with torch's own
-SGD, in float32 and one of the two memory formats; where the CPU is good at bf16 there is a third, channels last under
-autocast, and then the engine uses it too. Loops have their batches made beforehand, the same network and the same loss.
+`engine` is what `detc train` does with the recipe of the library's spec: EMA, fused optimiser, curves and checkpoints; its
+batches were made beforehand, as those of the loops. `with_loader` is the engine whose pictures come from the loader's threads,
+augmented anew each epoch, which the loops do without: it tells what the loader costs. `default` and `channels_last` are the
+shortest loop a person writes, with torch's own SGD, in float32 and one of the two memory formats; where the CPU is good at bf16
+there is a third, channels last under autocast, and then the engine uses it too. Loops have the same network, batches and loss.
 
 Each mode is a process of its own; they train in turns, an epoch each, and the best epoch counts; beside it stands the median
 of all but the first, which tells how quiet the machine was. CPU seconds are of the whole
@@ -30,6 +31,7 @@ from typing import IO, Any
 
 PLAIN = {"default": False, "channels_last": False, "channels_last_bf16": True}
 """The plain loops, and whether they run under autocast."""
+ENGINE = ("engine", "with_loader")
 SHAPES = ["disc", "square", "triangle"]
 NETS = {"yolox_nano": [], "ssdlite_mobilenetv2": [], "gnetdet224": ["width=0.25"]}
 """Nets of the library, and what is set of each."""
@@ -83,6 +85,22 @@ class Turns:
         print(json.dumps(took), file=self.answers, flush=True)
 
 
+class Remembered:
+    """The first epoch of a loader, again and again."""
+
+    def __init__(self, loader: Any) -> None:
+        self.batches = list(loader)
+
+    def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
+        pass
+
+    def __iter__(self) -> Iterator[Any]:
+        return iter(self.batches)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+
 class Clocked:
     """A loader whose epochs wait for their turn."""
 
@@ -101,14 +119,15 @@ class Clocked:
         return len(self.loader)
 
 
-def engine(folder: Path, model: type[Any], turns: Turns) -> None:
+def engine(folder: Path, model: type[Any], mode: str, turns: Turns) -> None:
     from detrt.train.engine import train
     from detrt.train.options import parse_options
     from detrt.train.task import DetectionTask
 
     class ClockedTask(DetectionTask):
         def train_loader(self, *args: Any, **options: Any) -> Any:
-            return Clocked(super().train_loader(*args, **options), turns)
+            loader = super().train_loader(*args, **options)
+            return Clocked(loader if mode == "with_loader" else Remembered(loader), turns)
 
     failed = train(
         model,
@@ -159,8 +178,8 @@ def run(mode: str, folder: Path, threads: int) -> None:
     sys.path.insert(0, str(folder))
     name = json.loads((folder / "spec.lock.json").read_text())["model"]["class"]
     model = getattr(importlib.import_module("model"), name)
-    if mode == "engine":
-        engine(folder, model, Turns(answers))
+    if mode in ENGINE:
+        engine(folder, model, mode, Turns(answers))
     else:
         loop(folder, model, mode, Turns(answers))
 
@@ -190,12 +209,13 @@ def measured(net: str, found: argparse.Namespace, modes: Sequence[str]) -> dict[
     figures: dict[str, Any] = {}
     for clock, epochs in seconds.items():
         best = {mode: min(values) for mode, values in epochs.items()}
-        plain = min((mode for mode in best if mode != "engine"), key=lambda mode: best[mode])
-        figures[f"engine_over_best_plain_{clock}"] = round(best[plain] / best["engine"], 3)
+        plain = min((mode for mode in best if mode not in ENGINE), key=lambda mode: best[mode])
+        for mode in ENGINE:
+            figures[f"{mode}_over_best_plain_{clock}"] = round(best[plain] / best[mode], 3)
         figures[f"best_plain_{clock}"] = plain
         middle = {mode: median(values[1:] or values) for mode, values in epochs.items()}
         figures[f"engine_over_best_plain_median_{clock}"] = round(
-            min(value for mode, value in middle.items() if mode != "engine") / middle["engine"], 3
+            min(value for mode, value in middle.items() if mode not in ENGINE) / middle["engine"], 3
         )
         figures[f"seconds_a_picture_{clock}"] = {m: [round(v, 5) for v in values] for m, values in epochs.items()}
     figures["pictures_a_cpu_second"] = {mode: round(1 / min(v), 2) for mode, v in seconds["cpu"].items()}
@@ -263,7 +283,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     import torch
 
     good = bf16()
-    modes = ["engine", *(mode for mode, amp in PLAIN.items() if good or not amp)]
+    modes = [*ENGINE, *(mode for mode, amp in PLAIN.items() if good or not amp)]
     nets = {net: measured(net, found, modes) for net in found.nets or NETS}
     ratio = min(figures["engine_over_best_plain_cpu"] for figures in nets.values())
     versions = {

@@ -48,9 +48,10 @@ def test_engine_and_loops_train_the_same_project_epoch_by_epoch(
         turns = Counted()
         benchmark.loop(tmp_path / "project", model, mode, turns)
         assert turns.log == "()" * EPOCHS
-    turns = Counted()
-    benchmark.engine(tmp_path / "project", model, turns)
-    assert turns.log == "()" * EPOCHS
+    for mode in ("engine", "with_loader"):
+        turns = Counted()
+        benchmark.engine(tmp_path / "project", model, mode, turns)
+        assert turns.log == "()" * EPOCHS
 
 
 @pytest.mark.skipif(not BENCHMARK.exists(), reason="benchmarks are not installed")
