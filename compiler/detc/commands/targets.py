@@ -12,16 +12,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from detc.targets import BUILTIN, det_file
+    from detc.targets import builtin_names, det_file
 
+    known = builtin_names()
     if args.name is None:
-        for name in sorted(BUILTIN):
-            print(f"{name:<12} {_headline(det_file(name).read_text(encoding='utf-8'))}")
+        width = max(map(len, known))
+        for name in known:
+            print(f"{name:<{width}} {_headline(det_file(name).read_text(encoding='utf-8'))}".rstrip())
         return OK
-    if args.name not in BUILTIN:
+    if args.name not in known:
         from detc.diagnostics.did_you_mean import closest
 
-        near = closest(args.name, list(BUILTIN))
+        near = closest(args.name, known)
         return refuse(
             f"there is no target `{args.name}`", f"did you mean `{near}`?" if near else "`detc targets` lists all"
         )

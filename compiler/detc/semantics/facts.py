@@ -161,7 +161,8 @@ class Body:
             "" if block.label is None else block.label.id if isinstance(block.label, tree.Name) else block.label.value
         )
         if inherited and section.find(kind, label) is None:
-            near = closest(label, [other.label for other in section.all(kind)]) if label else None
+            older = [other.label for other in section.all(kind) if id(other) not in self.fresh]
+            near = closest(label, older) if label else None
             if near:
                 at.report(
                     NEAR_MISS((block.label or block.kind).span, actual=f"{kind} {label}", allowed=f"{kind} {near}")

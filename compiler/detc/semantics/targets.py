@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Related, Rule, Span
+from detc.diagnostics.did_you_mean import closest
 from detc.semantics.facts import Body
 from detc.semantics.overrides import Overrides
 from detc.semantics.params import read_param
 from detc.semantics.program import Section, Setting, Target
-from detc.semantics.reading import Reader, did_you_mean, label_of
+from detc.semantics.reading import Reader, label_of
 from detc.semantics.schema.rules import TARGET
 from detc.semantics.values import BROKEN, Symbol, Value
 from detc.syntax import tree
@@ -57,7 +58,7 @@ TOO_LONG = Rule(
 RULES = (UNKNOWN, CIRCLE, DOUBLED, TOO_LONG)
 
 BUILTIN = Path(__file__).resolve().parent.parent / "targets"
-"""A built-in target is `targets/NAME/target.det`; its folder may hold boards too."""
+"""A built-in target is `targets/NAME/target.det`, or `NAME.det` in a folder beside that: `targets/stm32/boards/NAME.det`."""
 BASES = ("accelerator", "microcontroller", "neuromorphic", "host")
 """Names that a target may extend although nothing defines them: kinds of machines, without facts."""
 
@@ -155,7 +156,7 @@ def _lineage(name: str, context: Context, span: Span | None) -> tuple[str, ...] 
         base = bool(line) and short in BASES and short not in library(context).blocks
         found = None if base else find(wanted, context)
         if found is None and not base:
-            context.refuse(UNKNOWN, place, actual=wanted, remedy=did_you_mean(wanted, names(context)))
+            context.refuse(UNKNOWN, place, actual=wanted, remedy=_remedy(wanted, context))
             return None
         line.append(short)
         if found is None or not found[0].extends:
@@ -241,6 +242,8 @@ def _files(family: str, short: str, context: Context) -> Iterator[tuple[Path, st
     for name in ("target.det", f"{short}.det"):
         if (folder / name).is_file():
             yield folder / name, f"{folder.name}/{name}"
+    for path in BUILTIN.glob(f"*/*/{short}.det"):
+        yield path, path.relative_to(BUILTIN).as_posix()
     for path in (context.folder / f"{short}.det", context.folder / "targets" / f"{short}.det"):
         if path.is_file() and str(path) not in context.sources:
             yield path, str(path)
@@ -294,5 +297,18 @@ def _load(path: Path, shown: str, context: Context) -> None:
 
 def names(context: Context) -> tuple[str, ...]:
     """Every target that could be chosen here: for remedies and lists."""
-    found = {path.parent.name for path in BUILTIN.glob("*/target.det")}
-    return tuple(sorted({*found, *library(context).blocks}))
+    return tuple(sorted({*builtin_names(), *library(context).blocks}))
+
+
+def _remedy(name: str, context: Context) -> str:
+    """The nearest name; where none is near, those of the spec and the command that lists the others."""
+    near = closest(name, names(context))
+    own = ", ".join(sorted(library(context).blocks))
+    listed = "`detc targets` lists those that come with detc"
+    return f"did you mean `{near}`?" if near else f"known here: {own}; {listed}" if own else listed
+
+
+def builtin_names() -> tuple[str, ...]:
+    """The targets that come with detc, by name. No file is read."""
+    own = [path.parent.name for path in BUILTIN.glob("*/target.det")]
+    return tuple(sorted([*own, *(path.stem for path in BUILTIN.glob("*/*/*.det"))]))

@@ -6,18 +6,26 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detc.semantics.targets import BUILTIN as FOLDER
+from detc.semantics.targets import builtin_names
+
 if TYPE_CHECKING:
     from detc.targets.backend import TargetBackend
 
-BUILTIN: dict[str, str] = {"gti5801": "detc.targets.gti5801.backend"}
+BUILTIN: dict[str, str] = {
+    "gti5801": "detc.targets.gti5801.backend",
+    "stm32": "detc.targets.stm32.backend",
+}
 """Target name -> the module whose BACKEND it is. Its facts are `targets/<name>/target.det`."""
 
 ENTRY_POINTS = "detc.targets"
 
+__all__ = ["BUILTIN", "ENTRY_POINTS", "FOLDER", "backend_of", "builtin_names", "det_file"]
+
 
 def det_file(name: str) -> Path:
-    """Where the facts of a built-in target stand."""
-    return Path(__file__).parent / name / "target.det"
+    """Where the facts of a built-in target stand: in its own folder, or in one of its family's."""
+    return next(FOLDER.glob(f"*/*/{name}.det"), FOLDER / name / "target.det")
 
 
 def backend_of(lineage: tuple[str, ...]) -> TargetBackend | None:

@@ -150,7 +150,7 @@ def test_an_unknown_target_lists_what_there_is(tmp_path: Path) -> None:
     finding = errors(program_of(tmp_path, MODEL + BOARD, target="gti580"))[0]
     assert (finding.code, finding.help) == ("TGT120", "did you mean `gti5801`?")
     finding = errors(program_of(tmp_path, MODEL + BOARD, target="zzzzzzz"))[0]
-    assert finding.help == "known: board, chip, gti5801"
+    assert finding.help == "known here: board, chip; `detc targets` lists those that come with detc"
 
 
 @pytest.mark.parametrize("name", ["../../etc/passwd", "a/b", ".", "", "x" * 300, "gti5801.nothing"])
