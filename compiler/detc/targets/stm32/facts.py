@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +65,3 @@ def _pool(section: Section) -> Pool:
 def _value(section: Section, name: str, default: Any) -> Any:
     fact = section.facts.get(name)
     return default if fact is None else fact.value
-
-
-def walk(section: Section) -> Iterator[Fact]:
-    """Every fact of a section and of those inside it."""
-    yield from section.facts.values()
-    for inner in section.sections:
-        yield from walk(inner)
