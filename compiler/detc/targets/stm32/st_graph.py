@@ -1,4 +1,4 @@
-"""Our lowered graph as ST's tools would see it: channels last, int8, activations that no kernel folds in as operators of their own."""
+"""Our lowered graph as ST's tools would see it: channels last, int8, activations other than ReLU as operators of their own."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ class _Making:
         )
 
     def constants(self, node: Node, weights: Shape, outputs: int) -> tuple[str, ...]:
-        """The names of a layer's weights and bias; layers that share weights name the same. Quantised layers always have a bias."""
+        """The names of a layer's weights and bias, which quantised layers always have; shared weights have one name."""
         module = node.module or node.name
         return self.tensor(f"{module}.weight", weights, True), self.tensor(f"{module}.bias", (outputs,), True)
 
