@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -41,6 +42,12 @@ def require(name: str, there: bool, why: str) -> None:
 def needs() -> Callable[[str, str], None]:
     """`needs(package, group)` skips a test whose optional package is not installed; fails it if DETC_REQUIRE names the group."""
     return lambda package, group: require(group, find_spec(package) is not None, f"needs {package}")
+
+
+@pytest.fixture(scope="session")
+def needs_program() -> Callable[[str, str], None]:
+    """`needs_program(program, group)` skips or fails a test like `needs`, where a program is not on the path."""
+    return lambda program, group: require(group, shutil.which(program) is not None, f"needs {program}")
 
 
 @pytest.fixture(scope="session")
