@@ -119,6 +119,8 @@ class Writer:
             (f"sd({c}, s = {s})", c, down),
             (f"sd({c}, k = 1x1, gain = 3) |> neuron.encode |> conv({c}, k = 1x1) |> neuron.sigma", c, size),
             ("dropout(0.1)", channels, size),
+            (f"conv({c}, s = {s}, pad = same_upper)", c, down),
+            (f"pad([0, 2, 1, 0]) |> conv({c}, k = 2x3, pad = valid)", c, size),
             ("maxpool(2x2, s = 1, pad = same)", channels, size),
             (f"maxpool(2x2, s = {s}, ceil = true, pad = same)", channels, down),
             (f"basic(cbr({channels}), linear3({small}, {channels}))", channels, size),

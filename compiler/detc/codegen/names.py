@@ -15,7 +15,7 @@ from detc.diagnostics import Span
 LAYERS = ("Cuba", "DeltaEncoder", "Sigma", "SigmaDelta", "Unpool", "WeightNormConv2d")
 """Modules of `detrt.layers`, for what torch has none of."""
 
-HELPERS = ("Holder", "PaddedMaxPool2d", "begun", "prior", "space_to_depth")
+HELPERS = ("Holder", "PaddedConv2d", "PaddedMaxPool2d", "begun", "prior", "space_to_depth")
 """What the head of model.py may define."""
 
 IMPORTED = frozenset(("F", "OrderedDict", "Tensor", "nn", "torch", *HELPERS, *LAYERS))

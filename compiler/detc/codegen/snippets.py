@@ -25,6 +25,18 @@ def space_to_depth(x: Tensor, block: int = 2, order: str = "rows") -> Tensor:
     axes = (0, 3, 5, 1, 2, 4) if order == "rows" else (0, 5, 3, 1, 2, 4)
     return cells.permute(axes).reshape(n, block * block * c, h // block, w // block)
 ''',
+    "PaddedConv2d": '''
+class PaddedConv2d(nn.Conv2d):
+    """A convolution with `end` more rows of zeros below the map and columns to its right."""
+
+    def __init__(self, in_channels: int, out_channels: int, kernel_size: int, end: tuple[int, int] = (1, 1), **options):
+        super().__init__(in_channels, out_channels, kernel_size, **options)
+        self.end = end
+
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.end
+        return super().forward(F.pad(x, (0, columns, 0, rows)))
+''',
     "PaddedMaxPool2d": '''
 class PaddedMaxPool2d(nn.MaxPool2d):
     """Max pooling with `end` more rows below the map and columns to its right, which never win."""

@@ -13,6 +13,7 @@ KERNEL: Any = object()
 
 POSITIONAL: dict[str, tuple[str, ...]] = {
     "nn.Conv2d": ("in_channels", "out_channels", "kernel_size"),
+    "PaddedConv2d": ("in_channels", "out_channels", "kernel_size"),
     "nn.Linear": ("in_features", "out_features"),
     "nn.BatchNorm2d": ("num_features",),
     "nn.MaxPool2d": ("kernel_size",),
@@ -33,6 +34,7 @@ _CONV = {"stride": 1, "padding": 0, "dilation": 1, "groups": 1, "bias": True}
 
 DEFAULTS: dict[str, dict[str, Any]] = {
     "nn.Conv2d": _CONV,
+    "PaddedConv2d": {**_CONV, "end": (1, 1)},
     "WeightNormConv2d": {**_CONV, "gain": 1.0},
     "DeltaEncoder": {"threshold": 0.1},
     "SigmaDelta": {"threshold": 0.1, "activation": None, "norm": None, "shared": True},

@@ -34,8 +34,8 @@ REQUIRED: Any = object()
 class Argument:
     """How one attribute is written in a spec.
 
-    `kind` says what values the elaborator takes: int, float, bool, str, dims (int or `3x3` -> pair), pad (int, dims,
-    `same`, `valid`),
+    `kind` says what values the elaborator takes: int, float, bool, str, dims (int or `3x3` -> pair), pad (int, dims, four sides,
+    `same`, `same_upper`, `valid`),
     name (one of `choices`), bits (a quantity in bits), scheme (a weight scheme such as `masked(3 bits)`), init, expr
     (any plain value).
     Arguments are positional in the order of `Op.arguments` until the first with `keyword=True`.

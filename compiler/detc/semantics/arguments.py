@@ -115,7 +115,11 @@ def _pad(value: Value, *rest: Any) -> Any:
         word = value.name if isinstance(value, Symbol) else value
         if word in PADDING:
             return word
-        raise Refused("`same`, `valid`, a whole number or a pair such as `1x1`")
+        raise Refused(
+            "`same`, `same_upper`, `valid`, a whole number, a pair such as `1x1`, or [top, left, bottom, right]"
+        )
+    if isinstance(value, (list, tuple)) and len(value) == 4 and all(type(n) is int and abs(n) < LARGEST for n in value):
+        return tuple(value)
     pair = _dims(value, *rest)
     return pair[0] if pair[0] == pair[1] else pair
 

@@ -6,7 +6,7 @@ from detc.ir.op import Argument, Op
 from detc.ir.ops import OPS
 from detc.semantics.environment import remedy
 
-PADDING = ("same", "valid")
+PADDING = ("same", "same_upper", "valid")
 
 SCHEMES: dict[str, tuple[Argument, ...]] = {
     "masked": (Argument("bits", "bits", keyword=False),),

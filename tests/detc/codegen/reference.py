@@ -26,6 +26,7 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
         case "conv":
             b = weights.get(f"{owner}.bias")
             w = normed(weights, owner) if op.weight_norm else weights[f"{owner}.weight"]
+            x = F.pad(x, (0, op.end[1], 0, op.end[0]))
             return F.conv2d(x, w, b, op.stride, op.pad, op.dilation, op.groups)
         case "linear":
             return F.linear(x, weights[f"{owner}.weight"], weights.get(f"{owner}.bias"))
@@ -45,6 +46,9 @@ def run(node: Node, xs: list[Tensor], weights: dict[str, Tensor]) -> Tensor:
         case "maxpool":
             x = F.pad(x, (0, op.end[1], 0, op.end[0]), value=-torch.inf)
             return F.max_pool2d(x, op.k, op.stride, op.pad, ceil_mode=op.ceil)
+        case "pad":
+            top, left, bottom, right = op.sides
+            return F.pad(x, (left, right, top, bottom))
         case "samplepool":
             return x[:, :, :: op.k[0], :: op.k[1]].contiguous()
         case "avgpool":

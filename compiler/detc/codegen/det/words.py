@@ -12,7 +12,7 @@ from typing import Any
 from detc.ir.op import Argument, Op
 from detc.ir.ops import OPS
 from detc.ir.ops.activation import Relu
-from detc.ir.ops.conv import Conv
+from detc.ir.ops.conv import Conv, both_sides
 from detc.ir.types import TensorType
 from detc.semantics.words import TERMS
 from detc.syntax.source_text import string_text
@@ -71,7 +71,7 @@ def spellings(op: Op, inputs: Sequence[TensorType], defaults: Defaults) -> Itera
         names = {argument.name for argument in kind.arguments}
         args = {**usual, **{name: value for name, value in given.items() if name in names}}
         # `same` stands for a padding by its kernel; whatever does not read back as the op is no way to write it.
-        for pad in ("same", usual.get("pad")):
+        for pad in ("same", "same_upper", usual.get("pad")):
             if "pad" in names and kind.make(inputs, {**args, "pad": pad}) == op:
                 args["pad"] = pad
         if kind.make(inputs, args) == op:
@@ -100,6 +100,8 @@ def _given(op: Op, kind: type[Op]) -> dict[str, Any]:
             given[argument.name] = attributes[name]
         elif argument.name == "global":
             given["global"] = attributes.get("k") is None
+    if attributes.get("end", (0, 0)) != (0, 0):
+        given["pad"] = both_sides(attributes["pad"], attributes["end"])
     if given.get("global"):
         return {"global": True}
     if op.name in ("maxpool", "avgpool") and given.get("s") == given.get("k"):
@@ -123,6 +125,8 @@ def argument_text(argument: Argument, value: Any) -> str:
     if kind in ("dims", "pad") and isinstance(value, tuple):
         if argument.name != "k" and len(set(value)) == 1:
             return str(value[0])
+        if len(value) == 4:
+            return literal(value)
         return "x".join(map(str, value)) if min(value) > 0 else literal(value)
     if kind == "bits" and value is not None:
         return f"{value} bits"

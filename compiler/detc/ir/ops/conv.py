@@ -10,6 +10,8 @@ from detc.ir.op import Argument, Op, Problem, TorchCall
 from detc.ir.types import TensorType
 
 Pair = tuple[int, int]
+Sides = tuple[int, int, int, int]
+"""Top, left, bottom, right."""
 
 
 def needs_map(inputs: Sequence[TensorType]) -> Problem | None:
@@ -26,6 +28,30 @@ def resolve_padding(pad: Any, k: Pair, dilation: Pair) -> Pair:
     if pad == "valid":
         return (0, 0)
     return pad if isinstance(pad, tuple) else (pad, pad)
+
+
+def resolve_sides(pad: Any, size: Pair, k: Pair, stride: Pair, dilation: Pair) -> tuple[Pair, Pair] | Problem:
+    """(rows, columns) of padding on each side, and how many more lie below the map and to its right.
+
+    `same_upper` is ONNX's SAME_UPPER, which Keras and TensorFlow call SAME: a value for every stride begun, of all the padding
+    that this takes half (rounded down) before the map. A list is [top, left, bottom, right].
+    """
+    if pad == "same_upper":
+        windows = [gap * (n - 1) + 1 for n, gap in zip(k, dilation, strict=True)]
+        counts = [-(-n // max(step, 1)) for n, step in zip(size, stride, strict=True)]
+        total = [max(0, (c - 1) * s + w - n) for c, s, w, n in zip(counts, stride, windows, size, strict=True)]
+        pad = (total[0] // 2, total[1] // 2, -(-total[0] // 2), -(-total[1] // 2))
+    if isinstance(pad, tuple) and len(pad) == 4:
+        top, left, bottom, right = pad
+        if bottom < top or right < left:
+            return Problem("pads more above or to the left than on the other side", help="put `pad([..])` before it")
+        return (top, left), (bottom - top, right - left)
+    return resolve_padding(pad, k, dilation), (0, 0)
+
+
+def both_sides(pad: Pair, end: Pair) -> Sides:
+    """(top, left, bottom, right) of what pads each side, and what lies below and to the right besides."""
+    return (*pad, pad[0] + end[0], pad[1] + end[1])
 
 
 def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (1, 1), ceil: bool = False) -> Pair:
@@ -47,8 +73,8 @@ _AS_GIVEN = ("channels", "k", "dilation", "groups", "bias", "weights", "init", "
 
 @dataclass(frozen=True)
 class Conv(Op):
-    """2-D convolution with symmetric zero padding. `weights` is the scheme that a target stores them in, such as
-    ("masked", 3).
+    """2-D convolution with zero padding: `pad` rows and columns on each side, and `end` more below the map and to its right
+    (Keras' padding at stride 2). `weights` is the scheme that a target stores them in, such as ("masked", 3).
 
     With `weight_norm` the weights are a direction and a length an output channel (weight_v, weight_g; Salimans and Kingma,
     2016), `gain` times as long as torch begins them. `batch_norm` and `activation` are filled by passes only: the folded
@@ -83,14 +109,22 @@ class Conv(Op):
     activation: tuple[Any, ...] | None = None
     weight_norm: bool = False
     gain: float = 1.0
+    end: Pair = (0, 0)
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
         if problem := needs_map(inputs):
             return problem
-        pad = resolve_padding(given["pad"], given["k"], given["dilation"])
+        size = (inputs[0].height, inputs[0].width)
+        sides = resolve_sides(given["pad"], size, given["k"], given["s"], given["dilation"])
+        if isinstance(sides, Problem):
+            return sides
         fixed = {key: given[key] for key in _AS_GIVEN}
-        return cls(**fixed, gain=float(given["gain"]), stride=given["s"], pad=pad)
+        return cls(**fixed, gain=float(given["gain"]), stride=given["s"], pad=sides[0], end=sides[1])
+
+    @property
+    def sides(self) -> Sides:
+        return both_sides(self.pad, self.end)
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
@@ -98,17 +132,20 @@ class Conv(Op):
         x = inputs[0]
         if self.channels < 1:
             return Problem(f"has {self.channels} output channels; it needs at least 1")
-        if min(*self.k, *self.stride, *self.dilation, self.groups) < 1 or min(self.pad) < 0:
+        if min(*self.k, *self.stride, *self.dilation, self.groups) < 1 or min(*self.pad, *self.end) < 0:
             return Problem("needs kernel, stride, dilation and groups of at least 1 and no negative padding")
         if self.gain != 1 and not self.weight_norm:
             return Problem("has a gain, but no weight norm", help="add `weight_norm = true`")
         if self.gain <= 0:
             return Problem(f"has gain = {self.gain:g}; a gain lies above 0")
+        if self.end != (0, 0) and self.weight_norm:
+            return Problem("has a weight norm and pads its sides differently", help="put `pad([..])` before it")
         if x.channels % self.groups or self.channels % self.groups:
             return Problem(
                 f"has groups = {self.groups}, which does not divide {x.channels} input and {self.channels} output channels"
             )
-        height, width = window_size((x.height, x.width), self.k, self.stride, self.pad, self.dilation)
+        size = (x.height + self.end[0], x.width + self.end[1])
+        height, width = window_size(size, self.k, self.stride, self.pad, self.dilation)
         if height < 1 or width < 1:
             return Problem(f"has a {self.k[0]}x{self.k[1]} window that does not fit into {x.height}x{x.width}")
         return TensorType((self.channels, height, width))
@@ -144,13 +181,16 @@ class Conv(Op):
         ):
             if value != default:
                 args.append((keyword, value))
-        return TorchCall("WeightNormConv2d" if self.weight_norm else "nn.Conv2d", tuple(args))
+        if self.end not in ((0, 0), (1, 1)):
+            args.append(("end", self.end))
+        padded = "nn.Conv2d" if self.end == (0, 0) else "PaddedConv2d"
+        return TorchCall("WeightNormConv2d" if self.weight_norm else padded, tuple(args))
 
     def row(self) -> dict[str, Any]:
         return {
             "kernel": list(self.k),
             "stride": list(self.stride),
-            "padding": list(self.pad),
+            "padding": list(self.pad if self.end == (0, 0) else self.sides),
             "groups": self.groups,
             "bias": self.bias,
         }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from detc.ir.op import Argument, Op, Problem, TorchCall
-from detc.ir.ops.conv import Pair, needs_map, resolve_padding, square, window_size
+from detc.ir.ops.conv import Pair, Sides, both_sides, needs_map, resolve_padding, resolve_sides, square, window_size
 from detc.ir.types import TensorType
 
 MODES = ("nearest", "bilinear")
@@ -38,10 +38,19 @@ class MaxPool(Op):
 
     @classmethod
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
-        k, stride, pad = given["k"], given["s"] or given["k"], resolve_padding(given["pad"], given["k"], (1, 1))
+        k, stride = given["k"], given["s"] or given["k"]
         if given["pad"] == "same":  # has rounded up already: one more window would lie in the padding
-            return cls(k, stride, pad, False, ((k[0] - 1) % 2, (k[1] - 1) % 2))
-        return cls(k, stride, pad, given["ceil"])
+            return cls(k, stride, resolve_padding("same", k, (1, 1)), False, ((k[0] - 1) % 2, (k[1] - 1) % 2))
+        if problem := needs_map(inputs):
+            return problem
+        sides = resolve_sides(given["pad"], (inputs[0].height, inputs[0].width), k, stride, (1, 1))
+        if isinstance(sides, Problem):
+            return sides
+        return cls(k, stride, sides[0], given["ceil"] and given["pad"] != "same_upper", sides[1])
+
+    @property
+    def sides(self) -> Sides:
+        return both_sides(self.pad, self.end)
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
@@ -77,7 +86,7 @@ class MaxPool(Op):
 
 @dataclass(frozen=True)
 class AvgPool(Op):
-    """Mean over windows, or over the whole map with `global = true` (the map becomes 1x1)."""
+    """Mean over windows, or over the whole map with `global = true` (the map becomes 1x1). What pads counts as zeros."""
 
     name: ClassVar[str] = "avgpool"
     channelwise: ClassVar[bool] = True
@@ -96,8 +105,10 @@ class AvgPool(Op):
     def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
         if given["global"]:
             return cls(None)
-        k = given["k"]
-        return cls(k, given["s"] or k, resolve_padding(given["pad"], k, (1, 1)))
+        k, pad = given["k"], given["pad"]
+        if pad == "same_upper" or (isinstance(pad, tuple) and len(pad) == 4):
+            return Problem("pads its sides differently", help="put `pad([..])` before it")
+        return cls(k, given["s"] or k, resolve_padding(pad, k, (1, 1)))
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if problem := needs_map(inputs):
@@ -115,6 +126,42 @@ class AvgPool(Op):
         if self.k is None:
             return super().row()
         return MaxPool(self.k, self.stride, self.pad).row()
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """A border of zeros: `pad(1)` on every side, `pad(1x2)` rows and columns, `pad([0, 0, 1, 1])` top, left, bottom, right."""
+
+    name: ClassVar[str] = "pad"
+    channelwise: ClassVar[bool] = True
+    arguments: ClassVar[tuple[Argument, ...]] = (Argument("sides", "pad", keyword=False),)
+
+    sides: Sides
+
+    @classmethod
+    def make(cls, inputs: Sequence[TensorType], given: dict[str, Any]) -> Op | Problem:
+        sides = given["sides"]
+        if isinstance(sides, str):
+            return Problem(f"needs numbers, not `{sides}`", help="write `pad(1)` or `pad([top, left, bottom, right])`")
+        if not isinstance(sides, tuple):
+            sides = (sides, sides)
+        return cls(sides if len(sides) == 4 else (*sides, *sides))
+
+    def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
+        if problem := needs_map(inputs):
+            return problem
+        if min(self.sides) < 0:
+            return Problem("needs no negative padding")
+        top, left, bottom, right = self.sides
+        x = inputs[0]
+        return TensorType((x.channels, x.height + top + bottom, x.width + left + right))
+
+    def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
+        top, left, bottom, right = self.sides
+        return TorchCall("F.pad", (("", (left, right, top, bottom)),), is_module=False)
+
+    def row(self) -> dict[str, Any]:
+        return {**super().row(), "padding": list(self.sides)}
 
 
 @dataclass(frozen=True)
@@ -170,4 +217,4 @@ class Upsample(Op):
         return TorchCall("nn.Upsample", (("scale_factor", square(self.factor)), *mode))
 
 
-OPS = (MaxPool, AvgPool, SamplePool, Upsample)
+OPS = (MaxPool, AvgPool, Pad, SamplePool, Upsample)

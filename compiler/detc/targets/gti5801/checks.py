@@ -182,7 +182,8 @@ def check_padding(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
     kernel = facts.find(f"op.{section(layer)}.k")
     if kernel and not holds(kernel, layer.op.k) and layer.op.pad == tuple(side // 2 for side in layer.op.k):
         return iter(())
-    return judge_op(layer, facts, "pad", layer.op.pad, PADDING, "padding")
+    even = layer.op.end == (0, 0)
+    return judge_op(layer, facts, "pad", layer.op.pad if even else layer.op.sides, PADDING, "padding")
 
 
 def check_dilation(layer: Sublayer, facts: Facts) -> Iterator[Finding]:
