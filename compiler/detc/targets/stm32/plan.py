@@ -3,7 +3,11 @@
     {"schema": 1, "input": tensor, "outputs": {output of the model: [tensor, ..]},
      "tensors": {name: {"shape": [height, width, channels] | [features], "quant": the tensor whose Quant it has}},
      "aliases": {tensor: the tensor whose bytes it is},
-     "steps": [{"name", "kernel", "inputs", "output", "nodes", "where", "activation", + the kernel's attributes}]}
+     "steps": [{"name", "kernel", "inputs", "output", "nodes", "where", "activation", + the kernel's attributes}],
+     "arena": {"bytes", "bound", "peak": step, "planner",
+               "pools": [{"name", "address", "bytes" (that the net may use), "used"}],
+               "offsets": {tensor without an alias: {"pool", "offset"}},
+               "scratch": {step: {"pool", "offset", "bytes"}}}}
 
 Attributes by kernel:
 
@@ -28,14 +32,17 @@ from __future__ import annotations
 from typing import Any
 
 from detc.codegen.names import place
+from detc.targets.stm32.arena import Arena
+from detc.targets.stm32.slots import scratch_bytes
 from detc.targets.stm32.steps import Step, Steps
+from detc.targets.stm32.tenants import SCRATCH
 
 SCHEMA = 1
 
 Plan = dict[str, Any]
 
 
-def plan_json(steps: Steps) -> Plan:
+def plan_json(steps: Steps, arena: Arena) -> Plan:
     """The `plan` of the lock file."""
     return {
         "schema": SCHEMA,
@@ -46,6 +53,32 @@ def plan_json(steps: Steps) -> Plan:
         },
         "aliases": dict(steps.aliases),
         "steps": [_step(step) for step in steps.steps],
+        "arena": arena_json(steps, arena),
+    }
+
+
+def arena_json(steps: Steps, arena: Arena) -> Plan:
+    """Where everything lies. `bytes` are used in all; no plan of these steps needs fewer than `bound`, those of step `peak`."""
+    spots = {
+        tenant.name: {"pool": arena.rooms[room].name, "offset": offset}
+        for tenant, (room, offset) in zip(arena.house.tenants, arena.places, strict=True)
+    }
+    return {
+        "bytes": arena.bytes,
+        "bound": arena.bound,
+        "peak": arena.slots[arena.peak].steps[-1].name if arena.slots else "",
+        "planner": arena.planner,
+        "pools": [
+            {"name": room.name, "address": room.address, "bytes": room.bytes, "used": used}
+            for room, used in zip(arena.rooms, arena.used, strict=True)
+        ],
+        "offsets": {name: spots[name] for name in steps.storages()},
+        "scratch": {
+            step.name: {**spots[slot.output + SCRATCH], "bytes": need}
+            for slot in arena.slots
+            for step in slot.steps
+            if (need := scratch_bytes(steps, step))
+        },
     }
 
 
