@@ -18,8 +18,9 @@ def conv(k: tuple[int, int], channels: int, groups: int = 1, pad: tuple[int, int
 
 
 def depthwise(k: tuple[int, int], channels: int) -> int:
-    """A pixel of the number that pads, and two sets of pointers to a window's pixels."""
-    return -(-channels // 8) * 8 + 16 * k[0] * k[1]
+    """A pixel of the number that pads, pointers to a window (of 8 bytes on a host), and the weights as pairs of 16 bits."""
+    pairs = (k[0] * k[1] + 1) // 2
+    return -(-channels // 8) * 8 + pairs * (16 + 4 * channels)
 
 
 def dense(inputs: int) -> int:

@@ -88,8 +88,9 @@ typedef struct {
     detc_output to;
 } detc_depthwise_params;
 
-#define DETC_DEPTHWISE_SCRATCH(rows, columns, channels) (((channels) + 7) / 8 * 8 + 16 * (rows) * (columns))
-#define DETC_DEPTHWISE_AHEAD 2
+/* `taps` is rows * columns of the kernel. */
+#define DETC_DEPTHWISE_SCRATCH(taps, channels) (((channels) + 7) / 8 * 8 + ((taps) + 1) / 2 * (16 + 4 * (channels)))
+#define DETC_DEPTHWISE_AHEAD 1
 void detc_depthwise(const detc_depthwise_params *params, const int8_t *input, int8_t *output, void *scratch);
 
 /* Weights and bias as in detc_conv. */
