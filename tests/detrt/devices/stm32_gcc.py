@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Sequence
+from functools import lru_cache
+from importlib.resources import files as resources
 from pathlib import Path
+from tempfile import mkdtemp
 
 import numpy as np
 from stm32_heads import Case
@@ -34,20 +37,30 @@ int main(void)
 """
 
 
-class Compiled:
-    """The post-processing of a case in `folder`, with further `flags` of gcc."""
+@lru_cache(maxsize=4)
+def _shared(folder: Path, flags: tuple[str, ...]) -> tuple[str, ...]:
+    """The code that all heads share as object files below `folder`, compiled once."""
+    source = Path(str(resources("detrt.devices.stm32"))) / "c" / "postprocess"
+    folder = Path(mkdtemp(dir=folder))
+    subprocess.run(["gcc", *FLAGS, *flags, "-c", *map(str, sorted(source.glob("*.c")))], check=True, cwd=folder)
+    return tuple(map(str, sorted(folder.glob("*.o"))))
 
-    def __init__(self, case: Case, folder: Path, *flags: str) -> None:
-        folder.mkdir(parents=True)
+
+class Compiled:
+    """The post-processing of a case in a new folder of `base`, with further `flags` of gcc."""
+
+    def __init__(self, case: Case, base: Path, *flags: str) -> None:
+        shared = _shared(base, flags)
+        folder = Path(mkdtemp(dir=base))
         self._names = outputs_of(case.program, case.head)
         for name, text in files(case.program, case.head).items():
             (folder / name).write_text(text)
         (folder / "driver.c").write_text(DRIVER)
         sizes = [case.program.tensors[name].bytes for name in self._names]
         self._program = folder / "driver"
-        sources = [str(path) for path in sorted(folder.glob("*.c"))]
+        sources = [str(folder / "postprocess.c"), str(folder / "driver.c")]
         defines = [f"-DSIZES={','.join(map(str, sizes))}", f"-DTOTAL={sum(sizes)}"]
-        subprocess.run(["gcc", *FLAGS, *flags, *defines, *sources, "-o", str(self._program)], check=True)
+        subprocess.run(["gcc", *FLAGS, *flags, *defines, *sources, *shared, "-o", str(self._program)], check=True)
 
     def run(self, pictures: Sequence[dict[str, Int8]]) -> list[Found]:
         """What it finds in the tensors of each picture."""
