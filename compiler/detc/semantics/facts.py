@@ -47,7 +47,8 @@ NEAR_MISS = Rule(
     "warning",
     """`{actual}` is new here, and the targets above have `{allowed}`
 
-    Parts with one name merge along `extends`. A new name makes a new part, which no rule of the inherited target reads.""",
+    Parts with one name merge along `extends`. A new name makes a new part, which no rule of the inherited target reads unless it
+    says all that its like says.""",
     help="did you mean `{allowed}`?",
 )
 NOT_PLAIN = Rule(
@@ -163,7 +164,7 @@ class Body:
         if inherited and section.find(kind, label) is None:
             older = [other.label for other in section.all(kind) if id(other) not in self.fresh]
             near = closest(label, older) if label else None
-            if near:
+            if near and not _states(block, section.find(kind, near)):
                 at.report(
                     NEAR_MISS((block.label or block.kind).span, actual=f"{kind} {label}", allowed=f"{kind} {near}")
                 )
@@ -288,6 +289,12 @@ def _origin(item: tree.Item, around: Origin, at: Reader) -> Origin:
         else:
             at.report(UNKNOWN_ATTRIBUTE(attribute.name.span, actual=name, remedy=did_you_mean(name, ATTRIBUTES)))
     return origin
+
+
+def _states(block: tree.Block, other: Section | None) -> bool:
+    """True if the block says itself all that the other part says: it is a part of its own, not a misspelt one."""
+    names = {".".join(n.id for n in item.path) for item in block.items if isinstance(item, tree.Assign | tree.Bound)}
+    return other is not None and set(other.facts) <= names
 
 
 def _message(item: tree.Bound) -> str:
