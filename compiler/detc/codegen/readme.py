@@ -96,11 +96,12 @@ def stage_row(stage: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     """Name, start, length, learning rate and what is quantised, as a person says it."""
     start = f"{stage['start']['stage']}.{stage['start']['which']}" if stage.get("start") else "-"
     if stage["kind"] == "calibrate":
-        return stage["id"], start, f"{stage.get('images') or 'all'} images", "-", "-"
+        length = f"{stage['images']} images" if stage.get("images") else "its share of images"
+        return stage["id"], start, length, "-", "measures " + ", ".join(stage.get("calibrate") or ["caps"])
     if stage["kind"] == "prune":
         return stage["id"], start, f"cut by {stage['prune']['channels']}", "-", "-"
     quantize = stage.get("quantize") or {}
-    words = [word for word in ("weights", "activations", "folded") if quantize.get(word)]
+    words = [word for word in ("weights", "activations", "folded", "int8") if quantize.get(word)]
     rate = f"{stage['optimizer']['lr']:g}"
     length = f"{stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}"
     return stage["id"], start, length, rate, ", ".join(words) or "-"

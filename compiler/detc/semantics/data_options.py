@@ -21,6 +21,7 @@ _IN_SPLITS = {
 def resolved(format: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The options as the lock has them, from the value of every key of the format."""
     moved = {*_ELSEWHERE, *_IN_SPLITS.get(format, ())} | ({"seed"} if "validation_split" in values else set())
+    moved |= {"quantization_split"} if values.get("quantization_split") is None else set()
     splits = {name: None if values[name] is None else _split(format, values[name], values) for name in SPLITS}
     if values.get("validation_split") is not None:
         splits["val"] = {"of": "train", "share": values["validation_split"], "seed": values["seed"]}

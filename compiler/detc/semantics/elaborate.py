@@ -11,6 +11,7 @@ the file, and `scope.context` has the program, its findings, its sources, the ov
     heads.read_head(block, on, reader, tensors, related) -> Head | None      a `head` block of a model
     stages.read(items, scope) -> None                 all `train` blocks, after everything above; fills program.stages
     deploys.read(items, scope) -> None                all `deploy` blocks and the `--target`; fills program.target and .deploys
+    stage_fitting.fit(scope) -> None                  leaves out stages for other devices than the target, adds a calibration
     gates.declare(item, scope) -> None                `require` at the top of the spec; fills program.gates
     overrides.finish(scope) -> None                   last: findings about `--set` that nothing took, program.overrides
 
@@ -101,10 +102,11 @@ class Walk:
         for item in file.items:
             if block_name(item) and isinstance(item, tree.Block) and id(item) not in self.context.expanded:
                 check_block(item, self.scope)
-        from detc.semantics import deploys, gates, overrides, stages
+        from detc.semantics import deploys, gates, overrides, stage_fitting, stages
 
         stages.read(self.trains, self.scope)
         deploys.read(self.deploys, self.scope)
+        stage_fitting.fit(self.scope)
         for gate, scope in self.gates:
             gates.declare(gate, scope)
         overrides.finish(self.scope)

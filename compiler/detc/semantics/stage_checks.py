@@ -16,6 +16,7 @@ from detc.semantics.stage_rules import (
     CLASS_WEIGHTS,
     FEWER_CLASSES,
     NO_DATA,
+    NO_EFFECT,
     NO_LABELS,
     NO_PART,
     OTHER_MODEL,
@@ -24,8 +25,8 @@ from detc.semantics.stage_rules import (
 )
 
 
-def check_length(draft: Draft, at: Reader) -> None:
-    """A calibration has images and a start, a training stage epochs."""
+def check_length(draft: Draft, at: Reader, program: Program) -> None:
+    """A calibration has images (or its data a share for it) and a start, a training stage epochs."""
 
     read_well = draft.good
 
@@ -37,11 +38,23 @@ def check_length(draft: Draft, at: Reader) -> None:
         for key in ("epochs", "run"):
             if key in draft.own:
                 bad("calibrates and has epochs", "write `images = 500` instead", key)
-        if draft.value("images") is None and read_well:
-            bad("calibrates and does not say on how many images", "add `images = 500`", "calibrate.caps")
+        key = "calibrate.ranges" if draft.measures_ranges else "calibrate.caps"
+        if draft.measures_ranges and draft.value("calibrate.caps") is not None:
+            bad("measures caps and ranges at once", "make two stages of it, or leave one out", "calibrate.caps")
+        if draft.value("images") is None and not _has_share(draft, program) and read_well:
+            bad(
+                "calibrates and does not say on how many images",
+                "add `images = 500` here, or `quantization_split = 10 %` to the data",
+                key,
+            )
         if draft.value("start") is None and read_well:
-            bad("calibrates a net that no stage has trained", "add `start = STAGE.best`", "calibrate.caps")
+            bad("calibrates a net that no stage has trained", "add `start = STAGE.best`", key)
         return
+    for key in ("equalize", "correct_bias"):
+        if draft.own.get(key) and draft.value(key):
+            reason = "it prepares the weights for `calibrate ranges`, which this stage does not do"
+            remedy = "leave it out, or move it to the calibration"
+            at.report(NO_EFFECT(draft.place(key), key=key, name=draft.name, reason=reason, remedy=remedy))
     if draft.prunes:
         for key in ("epochs", "run", "images"):
             if key in draft.own:
@@ -56,6 +69,13 @@ def check_length(draft: Draft, at: Reader) -> None:
         bad("trains and counts images", "write `epochs = 100` instead, or `calibrate caps = percentile(99)`", "images")
     if draft.value("for_epochs") is not None and not draft.value("freeze"):
         bad("says for how many epochs it freezes, but not what", "add `freeze = PART`", "for_epochs")
+
+
+def _has_share(draft: Draft, program: Program) -> bool:
+    """True if the stage's data says which share of its training pictures is for calibration."""
+    name = draft.value("data") or (next(iter(program.data)) if len(program.data) == 1 else None)
+    data = program.data.get(name) if name else None
+    return data is not None and "quantization_split" in data.options["options"]
 
 
 def check_data(draft: Draft, at: Reader, program: Program) -> None:

@@ -27,6 +27,7 @@ class Draft:
     entries: Entries = field(default_factory=dict)
     start: tuple[str, str] | None = None
     caps: str | None = None
+    ranges: str | None = None
     gates: list[Gate] = field(default_factory=list)
     good: bool = True
 
@@ -36,7 +37,11 @@ class Draft:
 
     @property
     def calibrates(self) -> bool:
-        return self.value("calibrate.caps") is not None
+        return self.value("calibrate.caps") is not None or self.measures_ranges
+
+    @property
+    def measures_ranges(self) -> bool:
+        return self.value("calibrate.ranges") is not None
 
     @property
     def prunes(self) -> bool:

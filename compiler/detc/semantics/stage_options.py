@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from detc.semantics.gates import gate_json
@@ -12,20 +12,33 @@ from detc.semantics.stage_draft import Draft
 from detc.semantics.stage_rules import AUTOCAST, PRUNING, QUANTIZE_ORDER
 
 
-def quantized(draft: Draft, before: Mapping[str, dict[str, Any]], at: Reader) -> dict[str, Any] | None:
+def quantized(
+    draft: Draft, before: Mapping[str, dict[str, Any]], by_id: Mapping[str, Draft], at: Reader
+) -> dict[str, Any] | None:
     """What is quantised while this stage runs: what the stage it starts from had, and its own. None with a finding reported."""
-    state = dict(before.get(draft.start[0], {}) if draft.start else {})
-    result = {"weights": state.get("weights"), "activations": state.get("activations"), "folded": state.get("folded")}
+
+    def wrong(key: str, problem: str, remedy: str) -> None:
+        at.report(QUANTIZE_ORDER(draft.place(key), name=draft.name, problem=problem, remedy=remedy))
+
+    state = before.get(draft.start[0], {}) if draft.start else {}
+    result = {key: state.get(key) for key in ("weights", "activations", "folded", "int8")}
     if draft.value("quantize.weights"):
         result["weights"] = draft.value("quantize.weights")
     if draft.caps:
         result["activations"] = {"stage": draft.caps}
+    if draft.ranges:
+        result["int8"] = {"stage": draft.ranges}
     if draft.value("quantize.folded"):
         result["folded"] = draft.value("quantize.folded")
         if result["activations"] is None and draft.good:
-            problem, remedy = "folds caps that no stage has quantised", "add `quantize activations = STAGE.caps`"
-            at.report(QUANTIZE_ORDER(draft.place("quantize.folded"), name=draft.name, problem=problem, remedy=remedy))
+            wrong(
+                "quantize.folded",
+                "folds caps that no stage has quantised",
+                "add `quantize activations = STAGE.caps`",
+            )
             return None
+    if draft.good and not _int8_alone(draft, result, by_id, wrong):
+        return None
     if draft.prunes and draft.good and any(result.values()):
         remedy = "prune in the float stages, before the first `quantize`"
         problem = "prunes a net whose weights or activations are quantised"
@@ -38,6 +51,26 @@ def quantized(draft: Draft, before: Mapping[str, dict[str, Any]], at: Reader) ->
             return None
         draft.entries["amp"] = Setting("amp", None, "default")
     return result
+
+
+def _int8_alone(
+    draft: Draft, result: Mapping[str, Any], by_id: Mapping[str, Draft], wrong: Callable[[str, str, str], None]
+) -> bool:
+    """int8 goes without the words of other devices, its ranges are of weights that the stage has, and are measured in float."""
+    others = [key for key in ("weights", "activations", "folded") if result[key]]
+    if (result["int8"] or draft.measures_ranges) and others:
+        key = "quantize.int8" if draft.ranges else "calibrate.ranges"
+        wrong(key, f"has int8 and quantised {' and '.join(others)}", "start from a float stage")
+        return False
+    if draft.measures_ranges and result["int8"]:
+        wrong("start", "measures the ranges of a net that is int8 already", "start from the float stage before it")
+        return False
+    source = by_id.get(draft.ranges) if draft.ranges else None
+    if source is not None and source.value("equalize") and (draft.start is None or draft.start[0] != draft.ranges):
+        problem = f"takes the ranges of `{source.name}`, which were measured on evened-out weights, and starts with others"
+        wrong("start", problem, f"write `start = {source.name}.best`")
+        return False
+    return True
 
 
 def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
@@ -85,7 +118,7 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "score": value("score"),
         "seed": value("seed"),
         "quantize": quantize,
-        "calibrate": {"caps": value("calibrate.caps")} if calibrates else None,
+        "calibrate": _calibration(draft),
         "prune": {"channels": value("prune.channels")} if draft.prunes else None,
         "gates": [gate_json(gate) for gate in draft.gates],
         "span": draft.span.as_json(),
@@ -93,6 +126,14 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
     return Stage(
         draft.name, draft.train, draft.model.name, draft.kind, options, draft.span, tuple(draft.entries.values())
     )
+
+
+def _calibration(draft: Draft) -> dict[str, Any] | None:
+    """What a calibration measures, with what it does to the weights before."""
+    if not draft.measures_ranges:
+        return {"caps": draft.value("calibrate.caps")} if draft.calibrates else None
+    options = {"q": None, "choose": None, **draft.value("calibrate.ranges")}
+    return {"ranges": {**options, **{key: draft.value(key) for key in ("equalize", "correct_bias")}}}
 
 
 def _multiscale(value: dict[str, Any] | None) -> dict[str, Any] | None:

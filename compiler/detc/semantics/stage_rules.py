@@ -26,7 +26,7 @@ UNKNOWN_STAGE = Rule(
     """`{key}` of stage `{name}` refers to `{actual}`, and there is no such stage
 
     A stage of the same block goes by its name, one of another block by `BLOCK.STAGE`; behind it stands `best` or `last`
-    for its weights, `caps` for the caps that it measured.""",
+    for its weights, `caps` or `ranges` for what it measured.""",
     help="{remedy}",
 )
 NO_CHECKPOINT = Rule(
@@ -81,10 +81,11 @@ CALIBRATION = Rule(
 NOT_MEASURED = Rule(
     "TRN119",
     "error",
-    """`{actual}` of stage `{name}` is no calibration: it measures no caps
+    """`{actual}` of stage `{name}` is no calibration: it measures no {what}
 
-    `quantize activations` takes the caps that a stage with `calibrate caps` measured.""",
-    help="add a stage `{{ start = .. calibrate caps = percentile(99) images = 500 }}` and name it",
+    `quantize activations` takes the caps that a stage with `calibrate caps` measured, `quantize int8` the ranges of one with
+    `calibrate ranges`.""",
+    help="add a stage `{{ start = .. {fix} images = 500 }}` and name it",
 )
 QUANTIZE_ORDER = Rule(
     "TRN120",
@@ -92,7 +93,8 @@ QUANTIZE_ORDER = Rule(
     """stage `{name}` {problem}
 
     Folding makes every cap the same by moving it into the weights, so the activations have to be quantised before, in this
-    stage or in one that it starts from.""",
+    stage or in one that it starts from. int8 takes the ranges of weights as its calibration left them, and goes without masks,
+    caps and folding.""",
     help="{remedy}",
 )
 AUTOCAST = Rule(

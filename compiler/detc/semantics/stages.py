@@ -124,7 +124,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
             judged, found = judge([gate], {})
             at.findings.extend(found)
             draft.gates.extend(judged)
-        check_length(draft, at)
+        check_length(draft, at, program)
         check_data(draft, at, program)
         check_parts(draft, by_id, at)
         check_pictures(draft, at, program)
@@ -137,7 +137,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
     for draft in ordered:
         if draft.start is not None and draft.start[0] not in done:
             continue  # what it starts from has mistakes: nothing can be said of its own quantisation
-        quantize = quantized(draft, done, at)
+        quantize = quantized(draft, done, by_id, at)
         if not (draft.good and draft.model is not None and quantize is not None):
             continue
         done[draft.id] = quantize
@@ -208,7 +208,7 @@ def _callable(draft: Draft, by_id: Mapping[str, Draft]) -> dict[str, str]:
 
 
 def _refer(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
-    """Looks up `start` and the stage whose caps are used."""
+    """Looks up `start` and the stages whose caps or ranges are used."""
     names = _callable(draft, by_id)
     start = draft.value("start")
     if start is not None:
@@ -221,24 +221,29 @@ def _refer(draft: Draft, by_id: Mapping[str, Draft], at: Reader) -> None:
             _unknown(draft, "start", start, known, at)
         else:
             draft.start = (names[stage], which)
-    caps = draft.value("quantize.activations")
-    if caps is not None:
-        stage, _, which = caps.rpartition(".")
-        measuring = [name for name in _others(draft, names) if by_id[names[name]].own.get("calibrate.caps")]
-        if which != "caps" or stage not in names:
-            _unknown(
-                draft,
-                "quantize activations",
-                caps,
-                [f"{name}.caps" for name in measuring or names],
-                at,
-                "quantize.activations",
-            )
-        elif by_id[names[stage]].own.get("calibrate.caps") is None:
-            at.report(NOT_MEASURED(draft.place("quantize.activations"), name=draft.name, actual=stage))
-            draft.good = False
-        else:
-            draft.caps = names[stage]
+    draft.caps = _measured("quantize.activations", "caps", draft, by_id, names, at)
+    draft.ranges = _measured("quantize.int8", "ranges", draft, by_id, names, at)
+
+
+def _measured(
+    key: str, what: str, draft: Draft, by_id: Mapping[str, Draft], names: Mapping[str, str], at: Reader
+) -> str | None:
+    """The id of the calibration that `key` takes its `what` (caps, ranges) from; None with a finding where there is none."""
+    value = draft.value(key)
+    if value is None:
+        return None
+    stage, _, which = value.rpartition(".")
+    if which != what or stage not in names:
+        measuring = [name for name in _others(draft, names) if by_id[names[name]].own.get(f"calibrate.{what}")]
+        known = [f"{name}.{what}" for name in measuring or names]
+        _unknown(draft, key.replace(".", " "), value, known, at, key)
+    elif by_id[names[stage]].own.get(f"calibrate.{what}") is None:
+        fix = "calibrate caps = percentile(99)" if what == "caps" else "calibrate ranges = minmax"
+        at.report(NOT_MEASURED(draft.place(key), name=draft.name, actual=stage, key=key.replace(".", " "), what=what, fix=fix))
+        draft.good = False
+    else:
+        return names[stage]
+    return None
 
 
 def _others(draft: Draft, names: Mapping[str, str]) -> list[str]:
@@ -257,7 +262,7 @@ def _order(drafts: Sequence[Draft], by_id: Mapping[str, Draft], at: Reader) -> l
 
     def needs(draft: Draft) -> list[Draft]:
         ids = [draft.start[0]] if draft.start else []
-        ids += [draft.caps] if draft.caps else []
+        ids += [id for id in (draft.caps, draft.ranges) if id]
         ids += [id for gate in draft.gates for id in stages_in(gate.condition) if id != draft.id]
         return [by_id[id] for id in ids if id in by_id]
 

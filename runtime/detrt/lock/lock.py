@@ -52,8 +52,7 @@ class Lock(Part):
 
     def raw_stage(self, id: str) -> dict[str, Any]:
         """A deep copy of the stage as it stands in the file, with every default filled in."""
-        plain: dict[str, Any] = self.stage_with_id(id).model_dump(mode="json", by_alias=True)
-        return plain
+        return self.stage_with_id(id).plain()
 
     def raw_copy(self) -> dict[str, Any]:
         raw: dict[str, Any] = copy.deepcopy(self.raw)

@@ -51,6 +51,8 @@ class EarlyStop(Part):
 
 
 class ActivationSource(Part):
+    """The calibration that measured the caps or the ranges."""
+
     stage: str
 
 
@@ -58,9 +60,10 @@ class Quantize(Part):
     weights: str | None = None
     activations: ActivationSource | None = None
     folded: str | None = None
+    int8: ActivationSource | None = None
 
     def any(self) -> bool:
-        return bool(self.weights or self.activations or self.folded)
+        return bool(self.weights or self.activations or self.folded or self.int8)
 
 
 class Caps(Part):
@@ -71,8 +74,28 @@ class Caps(Part):
     choose: list[float] | None = None
 
 
+class Ranges(Part):
+    """How the range of every tensor is read off what it holds. `q` and `choose` are percentiles; `equalize` and `correct_bias`
+    change the weights first.
+    """
+
+    name: Literal["minmax", "percentile", "entropy", "mse"] = "minmax"
+    q: float | None = Field(default=None, gt=50, le=100)
+    choose: list[Annotated[float, Field(gt=50, le=100)]] | None = None
+    equalize: bool = False
+    correct_bias: bool = False
+
+    def trials(self, several: bool) -> list[dict[str, Any]]:
+        """The ways to read ranges, as `detrt.quant` takes them: one, or with `several` all that are to be tried."""
+        percentiles = self.choose if self.choose and several else [self.q]
+        return [{"name": self.name, "q": q} for q in percentiles]
+
+
 class Calibrate(Part):
-    caps: Caps = Caps()
+    """What is measured: caps unless it is ranges."""
+
+    caps: Caps | None = None
+    ranges: Ranges | None = None
 
 
 class Prune(Part):
@@ -131,6 +154,23 @@ class Stage(Part):
         return self
 
     @property
+    def ranges(self) -> Ranges | None:
+        """How this stage measures the ranges of int8; None if it does not."""
+        return self.calibrate.ranges if self.kind == "calibrate" and self.calibrate else None
+
+    def left(self) -> Stage:
+        """The stage as its result computes: a calibration of ranges leaves an int8 net on its own ranges."""
+        if self.ranges is None:
+            return self
+        int8 = ActivationSource(stage=self.id)
+        return self.model_copy(update={"quantize": self.quantize.model_copy(update={"int8": int8})})
+
+    def plain(self) -> dict[str, Any]:
+        """As it stands in the lock, with every default filled in."""
+        plain: dict[str, Any] = self.model_dump(mode="json", by_alias=True)
+        return plain
+
+    @property
     def part(self) -> int:
         """Pictures, over all processes, that go through the net at once."""
         return self.batch // self.accumulate
@@ -140,5 +180,6 @@ def earlier_stages(stage: Stage) -> Iterator[str]:
     """Ids of the stages whose results `stage` reads."""
     if stage.start is not None:
         yield stage.start.stage
-    if stage.quantize.activations is not None:
-        yield stage.quantize.activations.stage
+    for source in (stage.quantize.activations, stage.quantize.int8):
+        if source is not None:
+            yield source.stage

@@ -71,7 +71,7 @@ def calibrate(
     """Measures caps on `stage.images` pictures. With `choose`, the percentile whose quantised network scores best, the
     first of equals.
     """
-    options = stage.calibrate.caps if stage.calibrate else Caps()
+    options = (stage.calibrate.caps if stage.calibrate else None) or Caps()
     percentiles = options.choose if options.choose and score is not None else [options.q]
     network.model.eval()
     measured = backend.measure(network.model, lock.raw, pictures(stage.images or 500), percentiles)

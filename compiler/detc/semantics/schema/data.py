@@ -60,6 +60,12 @@ CACHE = Key(
     {"name": "ram", "size": None},
     "where decoded pictures are kept: ram, disk(folder = .., size = 20 GiB), or none",
 )
+QUANTIZATION_SPLIT = Key(
+    "quantization_split",
+    Maybe(Number(above=0, below=1)),
+    None,
+    "share of the training pictures that a calibration runs through the net, chosen by name",
+)
 LABELLED = (
     Key(
         "validation_split",
@@ -68,6 +74,7 @@ LABELLED = (
         "share of the training pictures that is held back as val, chosen by `seed`",
     ),
     _SEED,
+    QUANTIZATION_SPLIT,
     CACHE,
 )
 NAMES = Key("names", Maybe(_PATH), None, "data.yaml, or one name a line: what the numbers of the label files mean")
@@ -208,6 +215,7 @@ FORMATS: dict[str, Schema] = {
             ),
             Key("objects", Span(0, 32, whole=True), [1, 4], "objects a picture"),
             _SEED,
+            QUANTIZATION_SPLIT,
         ),
     ),
     "images": Schema(
@@ -216,6 +224,7 @@ FORMATS: dict[str, Schema] = {
             ROOT,
             *_classes(),
             *_splits(_PATH, ".", None, "folder of pictures, without labels: for calibration"),
+            QUANTIZATION_SPLIT,
             CACHE,
         ),
     ),
@@ -226,6 +235,7 @@ FORMATS: dict[str, Schema] = {
             *_classes(),
             *_splits(_PATH, ".", None, "a video file or a folder of them, without labels: for calibration"),
             Key("every", Number(whole=True, low=1, high=100_000), 1, "take each nth frame only"),
+            QUANTIZATION_SPLIT,
             CACHE,
         ),
     ),

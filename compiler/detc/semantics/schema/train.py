@@ -22,6 +22,25 @@ CAPS = {
     )
 }
 
+RANGES = {
+    "minmax": Schema("minmax", ()),
+    "percentile": Schema(
+        "percentile",
+        (
+            Key("q", Number(above=50, high=100), 99.99, "percentile of all values; the other end is 100 - q"),
+            Key(
+                "choose",
+                Maybe(ListOf(Number(above=50, high=100), least=1)),
+                None,
+                "percentiles of which the one that validates best is taken",
+            ),
+        ),
+    ),
+    "entropy": Schema("entropy", ()),
+    "mse": Schema("mse", ()),
+}
+"""How the range of a tensor is read off what calibration saw of it."""
+
 SEED = Either({"auto": None}, Maybe(Number(whole=True, low=0, high=2**63 - 1)))
 
 SHARED: tuple[Key, ...] = (
@@ -95,7 +114,11 @@ PER_STAGE: tuple[Key, ...] = (
     Key("quantize.weights", Maybe(Word(("masks",))), None),
     Key("quantize.activations", Maybe(Dotted("the caps of a calibration stage, such as `measure.caps`")), None),
     Key("quantize.folded", Maybe(Word(("u5",))), None),
+    Key("quantize.int8", Maybe(Dotted("the ranges of a calibration stage, such as `ptq.ranges`")), None),
     Key("calibrate.caps", Maybe(Choice(CAPS)), None, "measure activation caps instead of training"),
+    Key("calibrate.ranges", Maybe(Choice(RANGES)), None, "measure the ranges of int8 instead of training"),
+    Key("equalize", Flag(), False, "even out the channels of neighbouring layers before measuring ranges"),
+    Key("correct_bias", Flag(), False, "take what rounded weights add on average out of the biases"),
     Key(
         "prune.channels",
         Maybe(Word(("l2", "l1", "random"))),
