@@ -65,7 +65,7 @@ def check_length(draft: Draft, at: Reader, program: Program) -> None:
         return
     if draft.value("epochs") is None and read_well:
         bad("does not say how long it trains", "add `epochs = 100`")
-    if "images" in draft.own:
+    if "images" in draft.own and read_well:
         bad("trains and counts images", "write `epochs = 100` instead, or `calibrate caps = percentile(99)`", "images")
     if draft.value("for_epochs") is not None and not draft.value("freeze"):
         bad("says for how many epochs it freezes, but not what", "add `freeze = PART`", "for_epochs")

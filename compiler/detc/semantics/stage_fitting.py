@@ -1,4 +1,4 @@
-"""Stages and the target: those that quantise for another device are left out, and a calibration is added where a target has one."""
+"""Stages and the target: those that quantise for another device are left out, and a calibration is added where one is wanted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import Related, Rule, Span
-from detc.semantics.program import Program, Section, Setting, Stage
+from detc.semantics.program import Fact, Program, Section, Setting, Stage
 
 if TYPE_CHECKING:
     from detc.semantics.environment import Environment
@@ -45,8 +45,10 @@ def fit(scope: Environment) -> None:
         _tell(foreign, known, program, scope)
         program.stages[:] = own
     word = known.facts.get("implied")
-    for model in dict.fromkeys(deploy.model for deploy in program.deploys) if word else ():
-        stage = _implied(str(word.value), model, program) if word else None
+    if word is None or not str(word.value).isidentifier():
+        return
+    for model in dict.fromkeys(deploy.model for deploy in program.deploys):
+        stage = _implied(str(word.value), model, program)
         if stage is None:
             continue
         program.stages.append(stage)
@@ -87,7 +89,11 @@ def _needed(options: dict[str, Any]) -> Iterator[str]:
 
 def _knows(known: Section, key: str, word: str) -> bool:
     fact = known.facts.get(key)
-    return fact is not None and word in fact.value
+    return fact is not None and word in _words_of(fact)
+
+
+def _words_of(fact: Fact) -> tuple[str, ...]:
+    return tuple(map(str, fact.value)) if isinstance(fact.value, (list, tuple)) else (str(fact.value),)
 
 
 def _tell(foreign: list[Stage], known: Section, program: Program, scope: Environment) -> None:
@@ -95,7 +101,7 @@ def _tell(foreign: list[Stage], known: Section, program: Program, scope: Environ
     assert program.target is not None
     names = ", ".join(f"`{stage.name}`" for stage in foreign)
     facts = [known.facts[key] for key in ("quantize", "calibrate") if key in known.facts]
-    allowed = ", ".join(f"`{fact.name} {word}`" for fact in facts for word in fact.value)
+    allowed = ", ".join(f"`{fact.name} {word}`" for fact in facts for word in _words_of(fact))
     remedy = "write stages with these words, or leave it to the calibration that is added"
     if "implied" not in known.facts:
         remedy = "write stages with these words"

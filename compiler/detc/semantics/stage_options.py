@@ -67,7 +67,9 @@ def _int8_alone(
         return False
     source = by_id.get(draft.ranges) if draft.ranges else None
     if source is not None and source.value("equalize") and (draft.start is None or draft.start[0] != draft.ranges):
-        problem = f"takes the ranges of `{source.name}`, which were measured on evened-out weights, and starts with others"
+        problem = (
+            f"takes the ranges of `{source.name}`, which were measured on evened-out weights, and starts with others"
+        )
         wrong("start", problem, f"write `start = {source.name}.best`")
         return False
     return True

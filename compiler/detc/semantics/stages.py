@@ -239,7 +239,9 @@ def _measured(
         _unknown(draft, key.replace(".", " "), value, known, at, key)
     elif by_id[names[stage]].own.get(f"calibrate.{what}") is None:
         fix = "calibrate caps = percentile(99)" if what == "caps" else "calibrate ranges = minmax"
-        at.report(NOT_MEASURED(draft.place(key), name=draft.name, actual=stage, key=key.replace(".", " "), what=what, fix=fix))
+        at.report(
+            NOT_MEASURED(draft.place(key), name=draft.name, actual=stage, key=key.replace(".", " "), what=what, fix=fix)
+        )
         draft.good = False
     else:
         return names[stage]
