@@ -116,7 +116,8 @@ class AveragePool(Step):
 class Add(Step):
     """q = clamp(zero_out + ((x - zero_x) * multipliers[0] + (y - zero_y) * multipliers[1] + 2^(shift - 1)) >> shift).
 
-    Both multipliers together stay below 2^23, so the sum fits 32 bits; `shift` lies in 1 .. 31. `table` as in Conv.
+    Both multipliers together stay below 2^23, and 255 times that plus 2^(shift - 1) below 2^31: the sum fits 32 bits. `shift`
+    lies in 1 .. 31. `table` as in Conv.
     """
 
     multipliers: Pair
@@ -152,7 +153,7 @@ class Table(Step):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Resize(Step):
-    """Every number `factor` = (rows, columns) times; `bilinear`: see `simulator.bilinear`. Input and output share their Quant."""
+    """Every number `factor` = (rows, columns) times; `bilinear`: see `kernels.bilinear`. Input and output share their Quant."""
 
     factor: Pair
     bilinear: bool = False

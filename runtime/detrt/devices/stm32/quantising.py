@@ -1,0 +1,236 @@
+"""From a plan, trained weights and measured ranges to the program of whole numbers that the device runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor as Floats
+
+from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale, rescale_of
+from detrt.devices.stm32.checking import overflowing
+from detrt.devices.stm32.entry import Entry, entries, entry_of
+from detrt.devices.stm32.folding import Grid, Norm, fused, normed, on_grid
+from detrt.devices.stm32.functions import requantising, table
+from detrt.devices.stm32.plan import WEIGHTED, Plan, PlanStep, plan_of
+from detrt.devices.stm32.program import (
+    Add,
+    AveragePool,
+    Channels,
+    Concat,
+    Conv,
+    Dense,
+    Depthwise,
+    MaxPool,
+    Mul,
+    Pad,
+    Pair,
+    Program,
+    Reorder,
+    Resize,
+    Shuffle,
+    SpaceToDepth,
+    Step,
+    Table,
+    Tensor,
+)
+from detrt.devices.stm32.quants import Range, tensor_quants
+from detrt.errors import DetrtError
+
+State = Mapping[str, Any]
+"""Tensors (torch or numpy) by the keys of the model's state_dict."""
+
+
+def quantised(
+    plan: Plan | Mapping[str, Any],
+    state: State,
+    ranges: Mapping[str, Range],
+    model_input: Mapping[str, Any],
+    name: str = "network",
+) -> Program:
+    """The program of `plan` with the weights of `state`; `model_input` is the lock's `model.input`, whose encoding is folded in.
+
+    `ranges` has the lowest and highest number of every tensor with a Quant of its own, and of "<tensor>.before" a table.
+    DetrtError, with all that is wrong: ranges or weights that are missing or no numbers, layers whose sums could overflow 32 bits.
+    """
+    plan = plan if isinstance(plan, Plan) else plan_of(plan)
+    quants = tensor_quants(plan, ranges, entry_of(model_input).quant)
+    read = entries(plan, model_input)
+    steps: list[Step] = []
+    problems: list[str] = []
+    for planned in plan.steps:
+        try:
+            steps.append(_step(plan, planned, state, quants, read))
+        except ValueError as error:
+            at = f" ({planned.where})" if planned.where else ""
+            problems.append(f"`{planned.name}`{at}: {error}")
+    if problems:
+        raise DetrtError("; ".join(problems), remedy="look at the layer's weights, and calibrate on more pictures")
+    tensors = {n: Tensor(n, t.shape, quants[n]) for n, t in plan.tensors.items()}
+    return Program(name, tensors, tuple(steps), plan.input, plan.outputs, plan.aliases)
+
+
+def limits(step: PlanStep, after: Quant) -> Pair:
+    """`low` and `high` of a step: those of int8, or of its ReLU."""
+    if step.activation is None or not step.clamps:
+        return LOW, HIGH
+    cap = step.activation.values[0] if step.activation.values else None
+    high = HIGH if cap is None else min(HIGH, int(np.floor(min(cap / after.scale, 512.0) + 0.5)) + after.zero)
+    return after.zero, high
+
+
+def before_table(step: PlanStep, quants: Mapping[str, Quant]) -> Quant:
+    """The Quant that a step's sum is brought to: its output's, or the one before its table."""
+    return quants[step.before if step.tabled else step.output]
+
+
+def layer_grid(plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]) -> Grid:
+    """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in the layout of `state`."""
+    if step.weight_norm:
+        weight = normed(_tensor(state, f"{step.module}.weight_v"), _tensor(state, f"{step.module}.weight_g"))
+    else:
+        weight = _tensor(state, f"{step.module}.weight")
+    norm = None
+    if step.norm:
+        parts = (_tensor(state, f"{step.norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
+        norm = Norm(*parts, step.eps)
+    bias = _tensor(state, f"{step.module}.bias") if f"{step.module}.bias" in state else None
+    weight, bias = fused(weight, bias, norm)
+    source = plan.source(step.inputs[0])
+    groups = len(weight) if step.kernel == "depthwise" else step.groups
+    return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(source), groups)
+
+
+def factors(step: PlanStep, grid: Grid, quants: Mapping[str, Quant]) -> Rescale:
+    """From sums to numbers of the output. ValueError where no fixed point holds them."""
+    real = (quants[step.inputs[0]].scale * grid.scales) / before_table(step, quants).scale
+    return rescale_of(real.cpu().numpy())
+
+
+def add_multipliers(one: Quant, other: Quant, after: Quant) -> tuple[Pair, int]:
+    """Multipliers and shift of an Add: the finest for which sums and the rounding term fit into 32 bits."""
+    shares = (one.scale / after.scale, other.scale / after.scale)
+    for shift in range(31, 0, -1):
+        pair = (round(shares[0] * 2**shift), round(shares[1] * 2**shift))
+        if (HIGH - LOW) * sum(pair) + (1 << (shift - 1)) < 2**31 and sum(pair) < 2**23:
+            return pair, shift
+    raise ValueError(f"its inputs are {max(shares):.3g} times as coarse as its output")
+
+
+def _tensor(state: State, key: str) -> Floats:
+    if key not in state:
+        raise ValueError(f"there is no `{key}` among the weights")
+    found = torch.as_tensor(state[key])
+    if not bool(torch.isfinite(found).all()):
+        raise ValueError(f"`{key}` holds numbers that are none (NaN or infinite)")
+    return found.detach()
+
+
+def _int8(values: Floats) -> Int8:
+    return np.ascontiguousarray(values.cpu().numpy().astype(np.int8))
+
+
+def memory_order(weight: Floats, step: PlanStep) -> Floats:
+    """The columns of a linear layer [out, in] in the order in which its input lies in memory."""
+    if step.reorder is None:
+        return weight
+    return weight.reshape(len(weight), *step.reorder).permute(0, 2, 3, 1).reshape(len(weight), -1)
+
+
+def _table(step: PlanStep, quants: Mapping[str, Quant]) -> Int8 | None:
+    if not step.tabled or step.activation is None:
+        return None
+    return table(step.activation, quants[step.before], quants[step.output])
+
+
+def _weighted(step: PlanStep, plan: Plan, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]) -> Step:
+    grid = layer_grid(plan, step, state, quants, read)
+    low, high = limits(step, before_table(step, quants))
+    bias = grid.whole_bias.cpu().numpy()
+    if np.abs(bias).max() >= 2**31:
+        raise ValueError("its bias is too large for 32 bits beside its weights")
+    common: dict[str, Any] = {
+        "name": step.name,
+        "inputs": step.inputs,
+        "output": step.output,
+        "where": step.where,
+        "bias": bias.astype(np.int32),
+        "rescale": factors(step, grid, quants),
+        "low": low,
+        "high": high,
+        "table": _table(step, quants),
+    }
+    window = {"stride": step.stride, "pad": step.pad, "dilation": step.dilation}
+    made: Conv | Depthwise | Dense
+    if step.kernel == "dense":
+        made = Dense(weight=_int8(memory_order(grid.whole_weight, step)), **common)
+    elif step.kernel == "depthwise":
+        made = Depthwise(weight=_int8(grid.whole_weight[:, 0].permute(1, 2, 0)), **window, **common)
+    else:
+        made = Conv(weight=_int8(grid.whole_weight.permute(0, 2, 3, 1)), groups=step.groups, **window, **common)
+    if problem := overflowing(made):
+        raise ValueError(problem)
+    return made
+
+
+def _step(
+    plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+) -> Step:  # fmt: skip
+    """One step of the program. ValueError with what is wrong with it."""
+    if step.kernel in WEIGHTED:
+        return _weighted(step, plan, state, quants, read)
+    common: dict[str, Any] = {"name": step.name, "inputs": step.inputs, "output": step.output, "where": step.where}
+    inputs = [quants[name] for name in step.inputs]
+    after = before_table(step, quants)
+    low, high = limits(step, after)
+    finish: dict[str, Any] = {"low": low, "high": high, "table": _table(step, quants)}
+    match step.kernel:
+        case "average_pool":
+            factor = inputs[0].scale / (after.scale * (step.k[0] * step.k[1]))
+            pool = AveragePool(k=step.k, stride=step.stride, pad=step.pad, rescale=rescale_of(factor), low=low, high=high,
+                               **common)  # fmt: skip
+            if problem := overflowing(pool):
+                raise ValueError(problem)
+            return pool
+        case "add":
+            multipliers, shift = add_multipliers(*inputs, after)
+            return Add(multipliers=multipliers, shift=shift, **finish, **common)
+        case "mul":
+            if _elements(plan, step.inputs[0]) < _elements(plan, step.inputs[1]):
+                common["inputs"] = step.inputs[::-1]
+            product = Mul(rescale=rescale_of(inputs[0].scale * inputs[1].scale / after.scale), **finish, **common)
+            if problem := overflowing(product):
+                raise ValueError(problem)
+            return product
+        case "table":
+            if step.activation is None:
+                return Table(table=requantising(inputs[0], after), **common)
+            return Table(table=table(step.activation, inputs[0], after), **common)
+        case "concat":
+            tables = tuple(None if quant == after else requantising(quant, after) for quant in inputs)
+            return Concat(tables=tables, **common)
+    return _moving(step, common)
+
+
+def _elements(plan: Plan, name: str) -> int:
+    return int(np.prod(plan.tensors[name].shape))
+
+
+def _moving(step: PlanStep, common: dict[str, Any]) -> Step:
+    match step.kernel:
+        case "max_pool":
+            return MaxPool(k=step.k, stride=step.stride, pad=step.pad, **common)
+        case "resize":
+            return Resize(factor=step.factor, bilinear=step.bilinear, **common)
+        case "channels":
+            return Channels(first=step.first, count=step.count, every=step.every, **common)
+        case "shuffle":
+            return Shuffle(groups=step.groups, **common)
+        case "space_to_depth":
+            return SpaceToDepth(block=step.block, order=step.order, **common)
+        case "pad":
+            return Pad(pad=step.pad, **common)
+        case _:
+            return Reorder(axes=step.axes, **common)
