@@ -29,7 +29,14 @@ ENCODINGS: list[dict[str, Any]] = [
     {"scale": 1.0, "mean": [123.675, 116.28, 103.53, 120.0], "std": [58.395, 57.12, 57.375, 60.0]},
     {"scale": 1.0},
 ]
-WORDS = {"silu": F.silu, "hswish": F.hardswish, "hsigmoid": F.hardsigmoid, "sigmoid": torch.sigmoid, "tanh": torch.tanh, "gelu": F.gelu}
+WORDS = {
+    "silu": F.silu,
+    "hswish": F.hardswish,
+    "hsigmoid": F.hardsigmoid,
+    "sigmoid": torch.sigmoid,
+    "tanh": torch.tanh,
+    "gelu": F.gelu,
+}
 Made = Callable[..., Tensor]
 
 
@@ -53,7 +60,9 @@ class RandomNet(nn.Module):
         found: dict[str, Any] = {}
         for name, tensors in self.outputs.items():
             found[name] = made[tensors[0]] if len(tensors) == 1 else [made[t] for t in tensors]
-        return next(iter(found.values())) if len(found) == 1 and isinstance(next(iter(found.values())), Tensor) else found
+        return (
+            next(iter(found.values())) if len(found) == 1 and isinstance(next(iter(found.values())), Tensor) else found
+        )
 
 
 @dataclass
@@ -66,7 +75,9 @@ class Case:
 
     @property
     def caps(self) -> dict[str, float]:
-        return {f"{n}.{end}": v for n, given in self.ranges.items() for end, v in zip(("low", "high"), given, strict=True)}
+        return {
+            f"{n}.{end}": v for n, given in self.ranges.items() for end, v in zip(("low", "high"), given, strict=True)
+        }
 
     def pictures(self, count: int, seed: int = 0) -> npt.NDArray[np.uint8]:
         """Noise with flat black and white patches, u8 [n, height, width, channels]."""
@@ -121,7 +132,9 @@ class Builder:
             return ["relu", 6.0 if word == "relu6" else None]
         return None if word is None else ["leaky", 0.1] if word == "leaky" else [word]
 
-    def conv(self, x: str, channels: int | None = None, k: tuple[int, int] | None = None, act: Any = "any", **given: Any) -> str:
+    def conv(
+        self, x: str, channels: int | None = None, k: tuple[int, int] | None = None, act: Any = "any", **given: Any
+    ) -> str:
         h, w, c = self.shape(x)
         k = k or self.pick((1, 1), (3, 3), (3, 3), (3, 1), (2, 2), (5, 5))
         deep = channels is None and c > 1 and self.chance(0.35)
@@ -206,9 +219,13 @@ class Builder:
     def squeezed(self, x: str) -> str:
         """x times a number a channel, from its mean."""
         h, w, c = self.shape(x)
-        mean = self.step("average_pool", [x], [1, 1, c], lambda model, t: t.mean((2, 3), keepdim=True), k=[h, w], stride=[1, 1])
+        mean = self.step(
+            "average_pool", [x], [1, 1, c], lambda model, t: t.mean((2, 3), keepdim=True), k=[h, w], stride=[1, 1]
+        )
         gate = self.conv(self.conv(mean, 3, (1, 1), ["relu", None], same=True), c, (1, 1), ["hsigmoid"], same=True)
-        return self.step("mul", [x, gate], [h, w, c], lambda model, a, b: a * b, act=self.pick(None, ["relu", None], ["silu"]))
+        return self.step(
+            "mul", [x, gate], [h, w, c], lambda model, a, b: a * b, act=self.pick(None, ["relu", None], ["silu"])
+        )
 
     def joined(self, x: str) -> str:
         h, w, c = self.shape(x)
@@ -221,7 +238,9 @@ class Builder:
                              act=self.pick(None, ["relu", None], ["hswish"], ["tanh"]))  # fmt: skip
         third = self.conv(x, 3, (1, 1), same=True)
         inputs = [other, third] if self.chance(0.5) else [other, x, third]
-        name = self.step("concat", inputs, [h, w, sum(self.shape(i)[2] for i in inputs)], lambda model, *t: torch.cat(t, 1))
+        name = self.step(
+            "concat", inputs, [h, w, sum(self.shape(i)[2] for i in inputs)], lambda model, *t: torch.cat(t, 1)
+        )
         for read in [other, third] if self.chance(0.7) else []:
             self.tensors[read]["quant"] = name
         return name
@@ -297,7 +316,14 @@ def random_net(seed: int) -> Case:
     channels = build.pick(1, 3, 3, 4)
     size = [build.pick(8, 11, 14), build.pick(8, 13, 16)]
     build.tensors["frame"] = {"shape": [*size, channels], "quant": "frame"}
-    encoding = {"kind": "affine", "scale": 1.0, "offset": 0.0, "mean": 0.0, "std": 1.0, **ENCODINGS[seed % len(ENCODINGS)]}
+    encoding = {
+        "kind": "affine",
+        "scale": 1.0,
+        "offset": 0.0,
+        "mean": 0.0,
+        "std": 1.0,
+        **ENCODINGS[seed % len(ENCODINGS)],
+    }
     for key in ("mean", "std"):
         value = encoding[key]
         encoding[key] = value[:channels] if isinstance(value, list) else [value] * channels
@@ -305,11 +331,15 @@ def random_net(seed: int) -> Case:
     if seed % 7 == 0 and size[0] % 2 == 0 and size[1] % 2 == 0:
         order = [[0, 0], [1, 0], [0, 1], [1, 1]]
         cut = lambda model, t: torch.cat([t[:, :, r::2, q::2] for r, q in order], 1)  # noqa: E731
-        x = build.step("space_to_depth", [x], [size[0] // 2, size[1] // 2, 4 * channels], cut, moves=True, block=2, order=order)
+        x = build.step(
+            "space_to_depth", [x], [size[0] // 2, size[1] // 2, 4 * channels], cut, moves=True, block=2, order=order
+        )
     x = build.conv(x, int(rng.integers(2, 9)), (3, 3), same=seed % 2 == 0)
     maps = [x]
     for _ in range(int(rng.integers(4, 9))):
-        layer = build.pick(build.conv, build.conv, build.pool, build.spread, build.squeezed, build.joined, build.rearranged)
+        layer = build.pick(
+            build.conv, build.conv, build.pool, build.spread, build.squeezed, build.joined, build.rearranged
+        )
         maps.append(layer(maps[-1] if build.chance(0.8) else build.pick(*maps)))
     ends = [maps[-1]]
     if build.chance(0.5):
@@ -326,7 +356,13 @@ def random_net(seed: int) -> Case:
     lock = {
         "schema": 1,
         "spec": {"name": f"random{seed}"},
-        "model": {"name": "random", "input": {**frame, "encoding": encoding}, "nodes": [], "outputs": listed, "heads": []},
+        "model": {
+            "name": "random",
+            "input": {**frame, "encoding": encoding},
+            "nodes": [],
+            "outputs": listed,
+            "heads": [],
+        },
         "plan": plan,
     }
     case = Case(build.model.eval(), lock, {})
@@ -351,4 +387,6 @@ def _ranges(case: Case, rng: np.random.Generator) -> dict[str, tuple[float, floa
 def program(seed: int) -> Program:
     """The program of a random net."""
     case = random_net(seed)
-    return quantised(case.lock["plan"], case.model.state_dict(), case.ranges, case.lock["model"]["input"], f"random{seed}")
+    return quantised(
+        case.lock["plan"], case.model.state_dict(), case.ranges, case.lock["model"]["input"], f"random{seed}"
+    )

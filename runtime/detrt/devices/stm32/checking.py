@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from detrt.devices.stm32.arithmetic import HIGH, LOW, MAX_LEFT, MAX_RIGHT, Int8, Rescale
+from detrt.devices.stm32.arithmetic import HIGH, LOW, MAX_LEFT, MAX_RIGHT, Int8, Quant, Rescale
 from detrt.devices.stm32.kernels import accumulator_bound
 from detrt.devices.stm32.program import (
     Add,
@@ -61,7 +61,9 @@ def overflowing(step: Step) -> str:
         return ""
     channel = int(above.argmax())
     most = int(np.broadcast_to(step.rescale.largest(), above.shape)[channel])
-    return f"sums of channel {channel} may reach {int(bound[channel]):,}, the largest that 32 bits take here is {most:,}"
+    return (
+        f"sums of channel {channel} may reach {int(bound[channel]):,}, the largest that 32 bits take here is {most:,}"
+    )
 
 
 def check_program(program: Program) -> list[str]:
@@ -78,7 +80,11 @@ def check_program(program: Program) -> list[str]:
         made.add(step.output)
     for name, given in program.outputs.items():
         problems += [f"output `{name}`: no step gives `{t}`" for t in given if t not in program.tensors]
-        problems += [f"output `{name}`: no step gives `{t}`" for t in given if t in program.tensors and _source(program, t) not in made]
+        problems += [
+            f"output `{name}`: no step gives `{t}`"
+            for t in given
+            if t in program.tensors and _source(program, t) not in made
+        ]
     return problems
 
 
@@ -90,11 +96,15 @@ def _source(program: Program, name: str) -> str:
 
 def _tensor_problems(program: Program) -> Iterator[str]:
     for name, tensor in program.tensors.items():
-        if tensor.name != name or not 1 <= len(tensor.shape) <= 3 or not all(0 < n <= MAX_SIDE * 16 for n in tensor.shape):
+        if (
+            tensor.name != name
+            or not 1 <= len(tensor.shape) <= 3
+            or not all(0 < n <= MAX_SIDE * 16 for n in tensor.shape)
+        ):
             yield f"tensor `{name}` has the shape {list(tensor.shape)}"
         elif tensor.bytes > MAX_BYTES:
             yield f"tensor `{name}` has {tensor.bytes:,} bytes"
-        if not (1e-38 < tensor.quant.scale < 1e38 and LOW <= tensor.quant.zero <= HIGH):
+        if not _sound(tensor.quant):
             yield f"tensor `{name}` has scale {tensor.quant.scale} and zero {tensor.quant.zero}"
     if program.input not in program.tensors or len(program.tensors[program.input].shape) != 3:
         yield f"the input `{program.input}` is no map"
@@ -106,6 +116,10 @@ def _tensor_problems(program: Program) -> Iterator[str]:
         known = name in program.tensors and other in program.tensors and other not in program.aliases
         if not known or program.tensors[name].bytes != program.tensors[other].bytes:
             yield f"alias `{name}` is not the bytes of `{other}`"
+
+
+def _sound(quant: Quant) -> bool:
+    return 1e-38 < quant.scale < 1e38 and LOW <= quant.zero <= HIGH
 
 
 def _need(condition: bool, message: str) -> None:
@@ -124,6 +138,11 @@ def _check_step(program: Program, step: Step, made: set[str]) -> None:
     _need(expected == output.shape, f"gives {list(expected)}, its output has {list(output.shape)}")
     if isinstance(step, Conv | Depthwise | Dense | AveragePool | Add | Mul):
         _need(LOW <= step.low <= step.high <= HIGH, f"holds its output to {step.low} .. {step.high}")
+        if not isinstance(step, AveragePool):
+            _need(
+                (step.table is None) == (step.before is None), "has a table without a Quant before it, or the other way"
+            )
+            _need(step.before is None or _sound(step.before), f"has the Quant {step.before} before its table")
         problem = overflowing(step)
         _need(not problem, problem)
     for table in _tables(step):
@@ -147,11 +166,16 @@ def _check_rescale(factors: Rescale, channels: int) -> None:
     _need(shapes in ({(channels,)}, {(1,)}), f"has factors of {sorted(shapes)} for {channels} channels")
     _need(bool((factors.multiplier >= 0).all()), "has a negative multiplier")
     _need(bool(((factors.left >= 0) & (factors.left <= MAX_LEFT)).all()), f"has a left shift outside 0 .. {MAX_LEFT}")
-    _need(bool(((factors.right >= 1) & (factors.right <= MAX_RIGHT)).all()), f"has a right shift outside 1 .. {MAX_RIGHT}")
+    _need(
+        bool(((factors.right >= 1) & (factors.right <= MAX_RIGHT)).all()), f"has a right shift outside 1 .. {MAX_RIGHT}"
+    )
 
 
 def _window(x: Shape, k: Pair, stride: Pair, pad: Sides, dilation: Pair = (1, 1)) -> Pair:
-    _need(all(0 < v <= MAX_SIDE for v in (*k, *stride, *dilation)), f"has window {k}, stride {stride}, dilation {dilation}")
+    _need(
+        all(0 < v <= MAX_SIDE for v in (*k, *stride, *dilation)),
+        f"has window {k}, stride {stride}, dilation {dilation}",
+    )
     _need(all(0 <= v <= MAX_SIDE for v in pad), f"pads by {pad}")
     sizes = (x[0] + pad[0] + pad[2], x[1] + pad[1] + pad[3])
     room = [size - gap * (n - 1) - 1 for size, n, gap in zip(sizes, k, dilation, strict=True)]
@@ -164,7 +188,20 @@ def _map(shape: Shape) -> tuple[int, int, int]:
     return shape[0], shape[1], shape[2]
 
 
-_ONE_INPUT = (Conv, Depthwise, Dense, MaxPool, AveragePool, Table, Resize, Channels, Shuffle, SpaceToDepth, Pad, Reorder)
+_ONE_INPUT = (
+    Conv,
+    Depthwise,
+    Dense,
+    MaxPool,
+    AveragePool,
+    Table,
+    Resize,
+    Channels,
+    Shuffle,
+    SpaceToDepth,
+    Pad,
+    Reorder,
+)
 
 
 def output_shape(step: Step, inputs: Sequence[Tensor], given: Shape) -> Shape:
@@ -177,13 +214,17 @@ def output_shape(step: Step, inputs: Sequence[Tensor], given: Shape) -> Shape:
             h, w, c = _map(x)
             _need(step.weight.ndim == 4 and step.groups >= 1, f"has weights {step.weight.shape}")
             out, rows, columns, inner = step.weight.shape
-            _need(inner * step.groups == c and out % step.groups == 0, f"has weights {step.weight.shape} for {c} channels")
+            _need(
+                inner * step.groups == c and out % step.groups == 0, f"has weights {step.weight.shape} for {c} channels"
+            )
             _need(step.bias.shape == (out,), f"has {step.bias.shape} biases for {out} channels")
             _check_rescale(step.rescale, out)
             return (*_window(x, (rows, columns), step.stride, step.pad, step.dilation), out)
         case Depthwise():
             c = _map(x)[2]
-            _need(step.weight.ndim == 3 and step.weight.shape[2] == c, f"has weights {step.weight.shape} for {c} channels")
+            _need(
+                step.weight.ndim == 3 and step.weight.shape[2] == c, f"has weights {step.weight.shape} for {c} channels"
+            )
             _need(step.bias.shape == (c,), f"has {step.bias.shape} biases for {c} channels")
             _check_rescale(step.rescale, c)
             rows, columns = step.weight.shape[:2]
@@ -218,7 +259,9 @@ def output_shape(step: Step, inputs: Sequence[Tensor], given: Shape) -> Shape:
             return h * step.factor[0], w * step.factor[1], c
         case Channels():
             last = step.first + (step.count - 1) * step.every
-            _need(0 <= step.first <= last < x[-1] and step.every >= 1, f"takes channels {step.first} .. {last} of {x[-1]}")
+            _need(
+                0 <= step.first <= last < x[-1] and step.every >= 1, f"takes channels {step.first} .. {last} of {x[-1]}"
+            )
             return (*x[:-1], step.count)
         case Shuffle():
             _need(step.groups >= 1 and x[-1] % step.groups == 0, f"deals {x[-1]} channels out over {step.groups}")
@@ -239,5 +282,3 @@ def output_shape(step: Step, inputs: Sequence[Tensor], given: Shape) -> Shape:
             _need(int(np.prod(given)) == inputs[0].bytes, f"makes {list(given)} of {list(x)}")
             return given
     raise ValueError(f"is a {type(step).__name__}, which nothing here runs")
-
-

@@ -97,7 +97,9 @@ def entries(plan: Plan, model_input: Mapping[str, Any]) -> dict[str, Entry]:
             continue
         first, channels = inputs[0], _channels(plan, step)
         if first is None or step.inputs[0] in plan.aliases or (channels is None and step.kernel not in ABSORBING):
-            problems.append(f"`{step.name}` ({step.where}) reads the picture, but only a convolution absorbs its encoding")
+            problems.append(
+                f"`{step.name}` ({step.where}) reads the picture, but only a convolution absorbs its encoding"
+            )
         elif any(step.pad) and step.kernel != "max_pool" and not first.holds_zero:
             problems.append(f"`{step.name}` ({step.where}) pads with 0.0, which no byte of the picture stands for")
         elif channels is not None:

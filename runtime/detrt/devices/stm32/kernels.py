@@ -33,6 +33,7 @@ from detrt.devices.stm32.program import (
     Step,
     Table,
     Tensor,
+    sum_quant,
 )
 
 EXACT_FLOAT32 = 2**24
@@ -222,7 +223,7 @@ def reorder(step: Reorder, x: Int8) -> Int8:
 
 def run(step: Step, inputs: Sequence[Int8], quants: Sequence[Quant], output: Tensor) -> Int8:
     """The output of one step, int8 in the shape of `output`. `quants` are those of the inputs."""
-    zeros, zero_out = [quant.zero for quant in quants], output.quant.zero
+    zeros, zero_out = [quant.zero for quant in quants], sum_quant(step, output.quant).zero
     x = inputs[0]
     match step:
         case Conv():

@@ -46,7 +46,8 @@ class Conv(Step):
     """q = table[clamp(zero_out + rescale(bias + sum of weight * (x - zero_in)))]; what pads is zero_in.
 
     `weight` int8 [out, rows, columns, in / groups], `bias` int32 [out], `rescale` [out]; `table` int8 [256], indexed by q + 128,
-    is an activation other than ReLU and ReLU6, or None. `low` and `high` hold the number before the table.
+    is an activation other than ReLU and ReLU6, or None. `low` and `high` hold the number before the table, whose Quant is
+    `before`: with a table, zero_out is `before.zero`.
     """
 
     weight: Int8
@@ -59,6 +60,7 @@ class Conv(Step):
     low: int = LOW
     high: int = HIGH
     table: Int8 | None = None
+    before: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -74,6 +76,7 @@ class Depthwise(Step):
     low: int = LOW
     high: int = HIGH
     table: Int8 | None = None
+    before: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -86,6 +89,7 @@ class Dense(Step):
     low: int = LOW
     high: int = HIGH
     table: Int8 | None = None
+    before: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -117,7 +121,7 @@ class Add(Step):
     """q = clamp(zero_out + ((x - zero_x) * multipliers[0] + (y - zero_y) * multipliers[1] + 2^(shift - 1)) >> shift).
 
     Both multipliers together stay below 2^23, and 255 times that plus 2^(shift - 1) below 2^31: the sum fits 32 bits. `shift`
-    lies in 1 .. 31. `table` as in Conv.
+    lies in 1 .. 31. `table` and `before` as in Conv.
     """
 
     multipliers: Pair
@@ -125,16 +129,21 @@ class Add(Step):
     low: int = LOW
     high: int = HIGH
     table: Int8 | None = None
+    before: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Mul(Step):
-    """q = clamp(zero_out + rescale((x - zero_x) * (y - zero_y))); y has x's shape, or [1, 1, channels]."""
+    """q = clamp(zero_out + rescale((x - zero_x) * (y - zero_y))); y has x's shape, or [1, 1, channels].
+
+    `table` and `before` as in Conv.
+    """
 
     rescale: Rescale
     low: int = LOW
     high: int = HIGH
     table: Int8 | None = None
+    before: Quant | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -195,6 +204,12 @@ class Reorder(Step):
     """The numbers of the input in the order of its axes `axes`: (2, 0, 1) lays a map out as [channels, height, width]."""
 
     axes: tuple[int, ...]
+
+
+def sum_quant(step: Step, output: Quant) -> Quant:
+    """The Quant that the sum of a step is brought to: that before its table, or the output's."""
+    before: Quant | None = getattr(step, "before", None)
+    return output if before is None else before
 
 
 @dataclass(frozen=True, slots=True)

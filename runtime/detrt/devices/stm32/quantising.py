@@ -86,7 +86,9 @@ def before_table(step: PlanStep, quants: Mapping[str, Quant]) -> Quant:
     return quants[step.before if step.tabled else step.output]
 
 
-def layer_grid(plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]) -> Grid:
+def layer_grid(
+    plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+) -> Grid:
     """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in the layout of `state`."""
     if step.weight_norm:
         weight = normed(_tensor(state, f"{step.module}.weight_v"), _tensor(state, f"{step.module}.weight_g"))
@@ -139,10 +141,12 @@ def memory_order(weight: Floats, step: PlanStep) -> Floats:
     return weight.reshape(len(weight), *step.reorder).permute(0, 2, 3, 1).reshape(len(weight), -1)
 
 
-def _table(step: PlanStep, quants: Mapping[str, Quant]) -> Int8 | None:
+def _table(step: PlanStep, quants: Mapping[str, Quant]) -> dict[str, Any]:
+    """`table` and `before` of a step."""
     if not step.tabled or step.activation is None:
-        return None
-    return table(step.activation, quants[step.before], quants[step.output])
+        return {}
+    before = quants[step.before]
+    return {"table": table(step.activation, before, quants[step.output]), "before": before}
 
 
 def _weighted(step: PlanStep, plan: Plan, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]) -> Step:
@@ -160,7 +164,7 @@ def _weighted(step: PlanStep, plan: Plan, state: State, quants: Mapping[str, Qua
         "rescale": factors(step, grid, quants),
         "low": low,
         "high": high,
-        "table": _table(step, quants),
+        **_table(step, quants),
     }
     window = {"stride": step.stride, "pad": step.pad, "dilation": step.dilation}
     made: Conv | Depthwise | Dense
@@ -185,7 +189,7 @@ def _step(
     inputs = [quants[name] for name in step.inputs]
     after = before_table(step, quants)
     low, high = limits(step, after)
-    finish: dict[str, Any] = {"low": low, "high": high, "table": _table(step, quants)}
+    finish: dict[str, Any] = {"low": low, "high": high, **_table(step, quants)}
     match step.kernel:
         case "average_pool":
             factor = inputs[0].scale / (after.scale * (step.k[0] * step.k[1]))

@@ -78,4 +78,8 @@ def ranges_of(caps: Mapping[str, float]) -> dict[str, Range]:
 
 def caps_of(ranges: Mapping[str, Range]) -> dict[str, float]:
     """The inverse of `ranges_of`."""
-    return {f"{name}.{end}": value for name, given in ranges.items() for end, value in zip(("low", "high"), given, strict=True)}
+    return {
+        f"{name}.{end}": value
+        for name, given in ranges.items()
+        for end, value in zip(("low", "high"), given, strict=True)
+    }
