@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from itertools import product
 from typing import Any
 
@@ -163,14 +163,17 @@ def steps_of(seeds: Any) -> Iterator[tuple[Program, Step, dict[str, Map]]]:
             yield net, step, made
 
 
-def test_every_kernel_gives_what_its_formula_says() -> None:
+@pytest.mark.parametrize(
+    ("seeds", "places"), [(SEEDS[:20], 2), pytest.param(SEEDS, 8, marks=pytest.mark.long)], ids=["some", "all"]
+)
+def test_every_kernel_gives_what_its_formula_says(seeds: range, places: int) -> None:
     rng, kinds = np.random.default_rng(0), set()
-    for net, step, made in steps_of(SEEDS):
+    for net, step, made in steps_of(seeds):
         kinds.add(type(step))
         result, inputs = made[step.output], [made[name] for name in step.inputs]
         zeros = [net.tensors[name].quant.zero for name in step.inputs]
         ORDERED.append(result.shape)
-        for _ in range(8):
+        for _ in range(places):
             place = tuple(int(rng.integers(n)) for n in result.shape)
             assert result[place] == value(
                 step, inputs, zeros, sum_quant(step, net.tensors[step.output].quant).zero, place
@@ -207,7 +210,7 @@ def test_bilinear_is_torchs_rounded_once(factor: tuple[int, int]) -> None:
 def test_int8_stays_close_to_float_where_ranges_are_fair() -> None:
     """Not an equality: a check that the whole numbers mean what they should. Ranges as measured, wild weights left out."""
     close = 0
-    for seed in range(20):
+    for seed in range(12):
         case = random_net(seed)
         with torch.no_grad():
             values = case.model.values(case.encoded(case.pictures(2, 99)))
@@ -218,7 +221,7 @@ def test_int8_stays_close_to_float_where_ranges_are_fair() -> None:
         real = values[name][0].permute(1, 2, 0).numpy()
         error = np.abs(dequantise(made["grid"][0], net.tensors[name].quant) - real).max()
         close += bool(error < 0.1 * max(np.ptp(real), 1e-3))
-    assert close >= 15
+    assert close >= 9
 
 
 def test_a_picture_of_another_shape_or_dtype_is_refused() -> None:

@@ -79,12 +79,8 @@ def check_program(program: Program) -> list[str]:
             problems.append(f"step `{step.name}`: {error}")
         made.add(step.output)
     for name, given in program.outputs.items():
-        problems += [f"output `{name}`: no step gives `{t}`" for t in given if t not in program.tensors]
-        problems += [
-            f"output `{name}`: no step gives `{t}`"
-            for t in given
-            if t in program.tensors and _source(program, t) not in made
-        ]
+        known = all(t in program.tensors and _source(program, t) in made for t in given)
+        problems += [] if known else [f"output `{name}`: {list(given)} are not all made"]
     return problems
 
 

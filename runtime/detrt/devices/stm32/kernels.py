@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Int64, Quant, Rescale, rescale, saturate
+from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Int64, Quant, rescale, saturate
 from detrt.devices.stm32.program import (
     Add,
     AveragePool,
@@ -140,7 +140,7 @@ def dense(step: Dense, x: Int8, zero_in: int, zero_out: int) -> Int8:
 
 def max_pool(step: MaxPool, x: Int8) -> Int8:
     view = windows(_bordered(x, step.pad, LOW), step.k, step.stride)
-    best: Int8 = np.ascontiguousarray(view[:, :, 0, 0])
+    best: Int8 = view[:, :, 0, 0].copy()
     for row in range(step.k[0]):
         for column in range(step.k[1]):
             np.maximum(best, view[:, :, row, column], out=best)

@@ -53,7 +53,7 @@ def quantised(
     """The program of `plan` with the weights of `state`; `model_input` is the lock's `model.input`, whose encoding is folded in.
 
     `ranges` has the lowest and highest number of every tensor with a Quant of its own, and of "<tensor>.before" a table.
-    DetrtError, with all that is wrong: ranges or weights that are missing or no numbers, layers whose sums could overflow 32 bits.
+    DetrtError, with all that is wrong: ranges or weights that are missing or no numbers, sums that could overflow 32 bits.
     """
     plan = plan if isinstance(plan, Plan) else plan_of(plan)
     quants = tensor_quants(plan, ranges, entry_of(model_input).quant)
