@@ -1,0 +1,54 @@
+/* Detects on the picture in picture.c and prints a line for everything found: class, score in 1/1000, and the box's left,
+   top, right and bottom in 1/1000 of the picture. */
+#include "../detector.h"
+#include "../picture.h"
+#include "files.h"
+
+static void print_thousandths(int32_t value, int32_t one)
+{
+    char digits[12];
+    uint32_t at = sizeof digits;
+    const int64_t thousandths = (int64_t)value * 1000 / one;
+    uint32_t rest = (uint32_t)(thousandths < 0 ? -thousandths : thousandths);
+    digits[--at] = '\0';
+    do {
+        digits[--at] = (char)('0' + rest % 10u);
+        rest /= 10u;
+    } while (rest != 0u);
+    print(thousandths < 0 ? " -" : " ");
+    print(digits + at);
+}
+
+/* The picture at the network's size: nearest pixels. */
+static void load_picture(void)
+{
+    uint8_t *to = network_input();
+    for (uint32_t y = 0; y < NETWORK_INPUT_HEIGHT; ++y) {
+        const uint32_t row = y * picture_height / NETWORK_INPUT_HEIGHT * picture_width;
+        for (uint32_t x = 0; x < NETWORK_INPUT_WIDTH; ++x) {
+            const uint32_t pixel = row + x * picture_width / NETWORK_INPUT_WIDTH;
+            memcpy(to, picture + pixel * NETWORK_INPUT_CHANNELS, NETWORK_INPUT_CHANNELS);
+            to += NETWORK_INPUT_CHANNELS;
+        }
+    }
+}
+
+int main(void)
+{
+    const detc_detection *found;
+    load_picture();
+    const uint32_t count = detector_run(&found);
+    for (uint32_t i = 0; i < count; ++i) {
+        print(detector_classes[found[i].label]);
+        print_thousandths(found[i].score, 1 << 15);
+        print_thousandths(found[i].x1, 1 << 16);
+        print_thousandths(found[i].y1, 1 << 16);
+        print_thousandths(found[i].x2, 1 << 16);
+        print_thousandths(found[i].y2, 1 << 16);
+        print("\n");
+    }
+    if (count == 0u) {
+        print("nothing found\n");
+    }
+    return 0;
+}
