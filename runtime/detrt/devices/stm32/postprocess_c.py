@@ -7,6 +7,7 @@ from importlib.resources import files as resources
 from typing import Any
 
 from detrt.devices.stm32.arithmetic import Int32
+from detrt.devices.stm32.c.naming import comment
 from detrt.devices.stm32.postprocess import buffer_bytes, form_of, outputs_of
 from detrt.devices.stm32.postprocess.form import Classifier, Detector, Field, Form, Map
 from detrt.devices.stm32.program import Program
@@ -43,7 +44,8 @@ def files(program: Program, head: Mapping[str, Any]) -> dict[str, str]:
 
 def _header(kind: str, form: Form, tensors: list[tuple[str, tuple[int, ...]]]) -> str:
     reads = "\n".join(
-        f"     outputs[{number}]  {name}, {' x '.join(map(str, shape))}" for number, (name, shape) in enumerate(tensors)
+        f"     outputs[{number}]  {comment(name)}, {' x '.join(map(str, shape))}"
+        for number, (name, shape) in enumerate(tensors)
     )
     most = form.top if isinstance(form, Classifier) else min(form.candidates, form.detections)
     return f"""/* What a {kind} head finds in the outputs of the network. */
