@@ -40,5 +40,5 @@ def _boxes(kind: str, options: Mapping[str, Any], shapes: Shapes) -> int:
     if kind in ("yolox", "nanodet"):
         return sum(shape[0] * shape[1] for shape in maps)
     if kind in ("gnetdet", "yolo_v1"):
-        return prod(options.get("grid", ())) * int(options.get("boxes", 2))
+        return prod(int(side) for side in options.get("grid", ())) * int(options.get("boxes", 2))
     return 0

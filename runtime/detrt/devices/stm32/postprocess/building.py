@@ -63,7 +63,7 @@ def _rounded(values: Sequence[Fraction]) -> Int32:
 
 def score_of(threshold: float) -> int:
     """A threshold in 1/32768, rounded down: a score above it in whole numbers is above it."""
-    return math.floor(max(-1000, min(1000, Fraction(threshold))) * ONE_SCORE)
+    return math.floor(Fraction(max(-1000.0, min(1000.0, threshold))) * ONE_SCORE)
 
 
 def detector(

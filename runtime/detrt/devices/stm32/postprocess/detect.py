@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detrt.devices.stm32.arithmetic import LOW, Int8, Int64
+from detrt.devices.stm32.arithmetic import LOW, Int8, Int32, Int64
 from detrt.devices.stm32.postprocess.form import Classifier, Detector, Field, Form, Map
 from detrt.devices.stm32.postprocess.suppress import suppress
 from detrt.devices.stm32.postprocess.tables import ONE_BOX, ONE_SCORE, UNIT_BITS
@@ -77,11 +77,12 @@ def _scores(form: Detector, one: Map, flat: Sequence[Int64]) -> tuple[Int64, Int
     return number, chance
 
 
-def _shares(weights: Int64, numbers: Int64) -> Int64:
+def _shares(weights: Int32, numbers: Int64) -> Int64:
     """Shares of a softmax over the last axis, 32768 a whole, by the powers of how far each number lies below the largest."""
     power = weights[numbers.max(axis=1, keepdims=True) - numbers].astype(np.int64)
     total = power.sum(axis=1, keepdims=True)
-    return (power * ONE_SCORE + total // 2) // total
+    share: Int64 = (power * ONE_SCORE + total // 2) // total
+    return share
 
 
 def _places(form: Detector, place: Int64, flat: Sequence[Int64]) -> Int64:
@@ -114,14 +115,16 @@ def _sides(form: Detector, one: Map, cell: Int64, box: Int64, flat: Sequence[Int
     mean = ((weight * np.arange(form.bins)).sum(axis=2) * ONE_BOX + total // 2) // total
     far = _times(mean, one.units[box][:, [0, 1, 0, 1]].astype(np.int64))
     origin = np.stack([one.x[cell % one.columns], one.y[cell // one.columns]], axis=1).astype(np.int64)
-    return np.clip(np.concatenate([origin - far[:, :2], origin + far[:, 2:]], axis=1), 0, ONE_BOX)
+    return np.concatenate([origin - far[:, :2], origin + far[:, 2:]], axis=1).clip(0, ONE_BOX)
 
 
-def _times(values: Int64, units: Int64) -> Int64:
-    return (values.astype(np.int64) * units + (1 << (UNIT_BITS - 1))) >> UNIT_BITS
+def _times(values: Int32, units: Int64) -> Int64:
+    product: Int64 = (values.astype(np.int64) * units + (1 << (UNIT_BITS - 1))) >> UNIT_BITS
+    return product
 
 
 def _read(field: Field, flat: Sequence[Int64], cell: Int64, box: Int64, count: int) -> Int64:
     """The first `count` numbers of boxes [n] of cells [n]: int64 [n, count]."""
     start = field.first + cell * field.cell + box * field.box
-    return flat[field.output][start[:, None] + np.arange(count)]
+    numbers: Int64 = flat[field.output][start[:, None] + np.arange(count)]
+    return numbers
