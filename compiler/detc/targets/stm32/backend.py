@@ -10,6 +10,7 @@ from detc.targets.stm32.facts import memories
 from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.plan import plan_json
 from detc.targets.stm32.pools import Room
+from detc.targets.stm32.verify import verify_plan
 
 
 def judge(graph: Graph, model: Model, target: Target) -> Judgement:
@@ -18,7 +19,8 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
     if found:
         return Judgement(findings=found)
     arena = plan_arena(steps, [Room(pool.name, pool.address, pool.room) for pool in memories(target)])
-    return Judgement(plan=plan_json(steps, arena), metrics={"ram_own": arena.bytes})
+    plan = plan_json(steps, arena)
+    return Judgement(verify_plan(plan, target) if arena.fits else (), plan, metrics={"ram_own": arena.bytes})
 
 
 BACKEND = TargetBackend(name="stm32", judge=judge)
