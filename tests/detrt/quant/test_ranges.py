@@ -136,7 +136,7 @@ def test_entropy_cuts_outliers_and_keeps_what_is_evenly_spread() -> None:
     made = torch.Generator().manual_seed(5)
     many = torch.randn(200_000, generator=made)
     assert range_of(streamed([many, torch.tensor([300.0])]), {"name": "entropy"})[1] < 100
-    assert range_of(streamed([many, torch.tensor([20.0])]), {"name": "mse"})[1] < 10
+    assert range_of(streamed([many, torch.tensor([20.0])]), {"name": "mse"})[1] < 20
     assert range_of(streamed([torch.rand(100_000, generator=made)]), {"name": "entropy"})[1] > 0.95
 
 
