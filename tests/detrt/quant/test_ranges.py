@@ -37,7 +37,7 @@ def everything(values: list[torch.Tensor]) -> np.ndarray:
 # ---- the histogram
 
 
-@given(st.lists(st.lists(st.floats(-1e30, 1e30, width=32), min_size=1, max_size=9), min_size=1, max_size=6))
+@given(st.lists(st.lists(st.floats(-1e30, 1e30), min_size=1, max_size=9), min_size=1, max_size=6))
 @settings(max_examples=60)
 def test_nothing_is_lost_however_the_range_grows(lists: list[list[float]]) -> None:
     values = [torch.tensor(numbers, dtype=torch.float32) for numbers in lists]
