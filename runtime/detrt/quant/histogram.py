@@ -19,7 +19,7 @@ Counts = npt.NDArray[np.float64]
 class Histogram:
     """Counts of all values seen, in BINS equal bins that always hold the lowest and the highest of them.
 
-    Where a batch goes beyond the bins, two neighbours become one until it fits, so a bin is never wider than 2 / BINS of the
+    Where a batch goes beyond the bins, two neighbours become one until it fits, so a bin is never wider than 4 / BINS of the
     range. `low` and `high` are exact. `counts=False` keeps those alone.
     """
 

@@ -47,7 +47,7 @@ def test_nothing_is_lost_however_the_range_grows(lists: list[list[float]]) -> No
     centres, counts = histogram.filled()
     assert counts.sum() == len(plain)
     if histogram.low < histogram.high:
-        assert histogram.width <= 2 * (histogram.high - histogram.low) / BINS
+        assert histogram.width <= 4 * (histogram.high - histogram.low) / BINS
         near = np.abs(np.sort(plain)[:, None] - centres).min(1)
         assert near.max() <= histogram.width * (0.5 + 1e-6)
 
