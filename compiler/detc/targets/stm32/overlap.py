@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from detc.targets.stm32.steps import Step, Steps, map_shape
 
-AHEAD = {"conv": 0, "depthwise": 2, "max_pool": 1, "average_pool": 1}
+AHEAD = {"conv": 0, "depthwise": 1, "max_pool": 1, "average_pool": 1}
 """DETC_*_AHEAD of the kernels that slide a window, in pixels."""
 
 IN_PLACE = frozenset(("add", "mul", "table", "channels"))

@@ -23,7 +23,7 @@ def paired(weight: Int8, groups: int = 1) -> Int8:
 
 def _paired(filters: Int8) -> Int8:
     even = len(filters) // 2 * 2
-    pairs = filters[:even].reshape(even // 2, 2, -1).transpose(0, 2, 1)
+    pairs = filters[:even].reshape(even // 2, 2, filters.shape[1]).transpose(0, 2, 1)
     return np.concatenate([pairs.reshape(-1), filters[even:].reshape(-1)])
 
 
