@@ -125,7 +125,8 @@ def _ranges(case: Case, rng: np.random.Generator) -> dict[str, tuple[float, floa
     values = case.model.values(case.encoded(case.pictures(2, 99)))
     plan = case.lock["plan"]
     roots = {t["quant"] for t in plan["tensors"].values()} - {"frame"}
-    roots |= {f"{s['output']}.before" for s in plan["steps"] if s["activation"] and s["kernel"] != "table"}
+    tabled = [s for s in plan["steps"] if s["kernel"] != "table" and (s["activation"] or ["relu"])[0] != "relu"]
+    roots |= {f"{s['output']}.before" for s in tabled}
     found = {}
     for name in sorted(roots):
         share = float(rng.choice([0.1, 0.3, 0.7, 1.0, 1.0, 1.0, 1.3, 40.0]))

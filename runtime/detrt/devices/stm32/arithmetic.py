@@ -12,7 +12,6 @@ shift right (`VRSHL`).
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -60,20 +59,13 @@ def rescale_of(factors: npt.ArrayLike) -> Rescale:
     real = np.atleast_1d(np.asarray(factors, np.float64))
     if not (np.isfinite(real).all() and (real > 0).all() and (real < 2.0**12).all()):
         raise ValueError("a factor of a rescale is zero, negative, not finite, or 4096 and more")
-    rows = [_fixed_point(float(factor)) for factor in real]
-    return Rescale(*(np.array(column, np.int32) for column in zip(*rows, strict=True)))
-
-
-def _fixed_point(factor: float) -> tuple[int, int, int]:
-    """(multiplier, left, right) of one factor."""
-    _, exponent = math.frexp(factor)  # factor = fraction * 2^exponent, fraction in [0.5, 1)
-    shift = 31 - exponent  # multiplier = factor * 2^shift lies in [2^30, 2^31)
-    shift = min(shift, 32 + MAX_RIGHT)
-    multiplier = round(math.ldexp(factor, shift))
-    if multiplier == 1 << 31:
-        multiplier, shift = 1 << 30, shift - 1
-    left = max(0, 33 - shift)
-    return multiplier, left, shift + left - 32
+    _, exponent = np.frexp(real)  # real = fraction * 2^exponent, fraction in [0.5, 1)
+    shift = np.minimum(31 - exponent, 32 + MAX_RIGHT)  # multiplier = real * 2^shift lies in [2^30, 2^31), or below
+    multiplier = np.rint(np.ldexp(real, shift)).astype(np.int64)
+    full = multiplier == 1 << 31
+    multiplier, shift = np.where(full, 1 << 30, multiplier), np.where(full, shift - 1, shift)
+    left = np.maximum(0, 33 - shift)
+    return Rescale(multiplier.astype(np.int32), left.astype(np.int32), (shift + left - 32).astype(np.int32))
 
 
 def rescale(accumulator: npt.ArrayLike, factors: Rescale) -> Int64:

@@ -7,12 +7,14 @@ its weights have the same whole numbers. The values before rounding keep their g
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from detrt.devices.stm32.entry import Entry
+from detrt.devices.stm32.plan import PlanStep
 
 LARGEST = 127
 """Weights are symmetric: -127 .. 127."""
@@ -67,6 +69,35 @@ def normed(direction: Tensor, length: Tensor) -> Tensor:
         rows = direction.double().square().flatten(1).tolist()
         sizes = torch.tensor([math.sqrt(math.fsum(row)) for row in rows], dtype=torch.float64, device=direction.device)
     return direction.double() * (length.double() / sizes.view(-1, *[1] * (direction.dim() - 1)))
+
+
+def layer_numbers(step: PlanStep, state: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Weight and bias, float64, of a conv, depthwise or dense step from the model's tensors by key; its batch norm folded in.
+
+    ValueError names a key that is missing.
+    """
+
+    def tensor(key: str) -> Tensor:
+        if key not in state:
+            raise ValueError(f"there is no `{key}` among the weights")
+        return state[key]
+
+    module = step.module
+    weight = tensor(f"{module}.weight") if not step.weight_norm else normed(
+        tensor(f"{module}.weight_v"), tensor(f"{module}.weight_g")
+    )  # fmt: skip
+    norm = None
+    if step.norm:
+        parts = (tensor(f"{step.norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
+        norm = Norm(*parts, step.eps)
+    return fused(weight, state.get(f"{module}.bias"), norm)
+
+
+def memory_order(weight: Tensor, step: PlanStep) -> Tensor:
+    """The columns of a linear layer [out, in] in the order in which its input lies in memory; others as they are."""
+    if step.reorder is None:
+        return weight
+    return weight.reshape(len(weight), *step.reorder).permute(0, 2, 3, 1).reshape(len(weight), -1)
 
 
 def nearest(values: Tensor) -> Tensor:

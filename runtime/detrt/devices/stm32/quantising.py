@@ -12,7 +12,7 @@ from torch import Tensor as Floats
 from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale, rescale_of
 from detrt.devices.stm32.checking import overflowing
 from detrt.devices.stm32.entry import Entry, entries, entry_of
-from detrt.devices.stm32.folding import Grid, Norm, fused, normed, on_grid
+from detrt.devices.stm32.folding import Grid, layer_numbers, memory_order, on_grid
 from detrt.devices.stm32.functions import requantising, table
 from detrt.devices.stm32.plan import WEIGHTED, Plan, PlanStep, plan_of
 from detrt.devices.stm32.program import (
@@ -39,30 +39,32 @@ from detrt.devices.stm32.program import (
 from detrt.devices.stm32.quants import Range, tensor_quants
 from detrt.errors import DetrtError
 
-State = Mapping[str, Any]
-"""Tensors (torch or numpy) by the keys of the model's state_dict."""
+Numbers = Mapping[str, Floats]
+"""Tensors by the keys of the model's state_dict."""
 
 
 def quantised(
     plan: Plan | Mapping[str, Any],
-    state: State,
+    state: Mapping[str, Any],
     ranges: Mapping[str, Range],
     model_input: Mapping[str, Any],
     name: str = "network",
 ) -> Program:
     """The program of `plan` with the weights of `state`; `model_input` is the lock's `model.input`, whose encoding is folded in.
 
+    `state` has tensors, torch's or numpy's, by the keys of the model's state_dict.
     `ranges` has the lowest and highest number of every tensor with a Quant of its own, and of "<tensor>.before" a table.
     DetrtError, with all that is wrong: ranges or weights that are missing or no numbers, sums that could overflow 32 bits.
     """
     plan = plan if isinstance(plan, Plan) else plan_of(plan)
     quants = tensor_quants(plan, ranges, entry_of(model_input).quant)
     read = entries(plan, model_input)
+    numbers = {key: torch.as_tensor(value).detach() for key, value in state.items()}
     steps: list[Step] = []
     problems: list[str] = []
     for planned in plan.steps:
         try:
-            steps.append(_step(plan, planned, state, quants, read))
+            steps.append(_step(plan, planned, numbers, quants, read))
         except ValueError as error:
             at = f" ({planned.where})" if planned.where else ""
             problems.append(f"`{planned.name}`{at}: {error}")
@@ -87,22 +89,12 @@ def before_table(step: PlanStep, quants: Mapping[str, Quant]) -> Quant:
 
 
 def layer_grid(
-    plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
 ) -> Grid:
-    """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in the layout of `state`."""
-    if step.weight_norm:
-        weight = normed(_tensor(state, f"{step.module}.weight_v"), _tensor(state, f"{step.module}.weight_g"))
-    else:
-        weight = _tensor(state, f"{step.module}.weight")
-    norm = None
-    if step.norm:
-        parts = (_tensor(state, f"{step.norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
-        norm = Norm(*parts, step.eps)
-    bias = _tensor(state, f"{step.module}.bias") if f"{step.module}.bias" in state else None
-    weight, bias = fused(weight, bias, norm)
-    source = plan.source(step.inputs[0])
+    """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in torch's layout."""
+    weight, bias = layer_numbers(step, state)
     groups = len(weight) if step.kernel == "depthwise" else step.groups
-    return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(source), groups)
+    return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(plan.source(step.inputs[0])), groups)
 
 
 def factors(step: PlanStep, grid: Grid, quants: Mapping[str, Quant]) -> Rescale:
@@ -121,24 +113,8 @@ def add_multipliers(one: Quant, other: Quant, after: Quant) -> tuple[Pair, int]:
     raise ValueError(f"its inputs are {max(shares):.3g} times as coarse as its output")
 
 
-def _tensor(state: State, key: str) -> Floats:
-    if key not in state:
-        raise ValueError(f"there is no `{key}` among the weights")
-    found = torch.as_tensor(state[key])
-    if not bool(torch.isfinite(found).all()):
-        raise ValueError(f"`{key}` holds numbers that are none (NaN or infinite)")
-    return found.detach()
-
-
 def _int8(values: Floats) -> Int8:
     return np.ascontiguousarray(values.cpu().numpy().astype(np.int8))
-
-
-def memory_order(weight: Floats, step: PlanStep) -> Floats:
-    """The columns of a linear layer [out, in] in the order in which its input lies in memory."""
-    if step.reorder is None:
-        return weight
-    return weight.reshape(len(weight), *step.reorder).permute(0, 2, 3, 1).reshape(len(weight), -1)
 
 
 def _table(step: PlanStep, quants: Mapping[str, Quant]) -> dict[str, Any]:
@@ -149,10 +125,14 @@ def _table(step: PlanStep, quants: Mapping[str, Quant]) -> dict[str, Any]:
     return {"table": table(step.activation, before, quants[step.output]), "before": before}
 
 
-def _weighted(step: PlanStep, plan: Plan, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]) -> Step:
+def _weighted(
+    step: PlanStep, plan: Plan, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+) -> Step:
     grid = layer_grid(plan, step, state, quants, read)
     low, high = limits(step, before_table(step, quants))
     bias = grid.whole_bias.cpu().numpy()
+    if not (np.isfinite(bias).all() and bool(torch.isfinite(grid.whole_weight).all())):
+        raise ValueError("its weights hold numbers that are none (NaN or infinite)")
     if np.abs(bias).max() >= 2**31:
         raise ValueError("its bias is too large for 32 bits beside its weights")
     common: dict[str, Any] = {
@@ -180,7 +160,7 @@ def _weighted(step: PlanStep, plan: Plan, state: State, quants: Mapping[str, Qua
 
 
 def _step(
-    plan: Plan, step: PlanStep, state: State, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
 ) -> Step:  # fmt: skip
     """One step of the program. ValueError with what is wrong with it."""
     if step.kernel in WEIGHTED:

@@ -1,0 +1,95 @@
+"""The chain without a weak link: quantised torch stage = simulator = program read back from its files, at every tensor."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from int8_nets import SEEDS, Case, random_net  # noqa: E402
+
+from detrt.devices.stm32.arithmetic import dequantise  # noqa: E402
+from detrt.devices.stm32.floating import observe  # noqa: E402
+from detrt.devices.stm32.plan import read_plan  # noqa: E402
+from detrt.devices.stm32.program import Program  # noqa: E402
+from detrt.devices.stm32.quantising import quantised  # noqa: E402
+from detrt.devices.stm32.running import in_memory  # noqa: E402
+from detrt.devices.stm32.simulator import simulate  # noqa: E402
+from detrt.devices.stm32.stages import Int8Net, prepare  # noqa: E402
+
+INT8 = {"quantize": {"int8": {"stage": "steps.ranges"}}}
+Maps = dict[str, npt.NDArray[Any]]
+
+
+def made(case: Case) -> Program:
+    return quantised(case.lock["plan"], case.model.state_dict(), case.ranges, case.lock["model"]["input"])
+
+
+def stage(case: Case) -> Int8Net:
+    model = prepare(copy.deepcopy(case.model), case.lock, INT8, case.caps).eval()
+    assert isinstance(model, Int8Net)
+    return model
+
+
+def torch_tensors(model: Int8Net, case: Case, picture: npt.NDArray[np.uint8]) -> Maps:
+    """Every tensor of the quantised stage as int8, laid out as in memory."""
+    found: Maps = {}
+    zeros = {name: quant.zero for name, quant in model.int8.quants.items()}
+
+    def see(name: str, x: Any) -> None:
+        found[name] = (in_memory(x)[0].numpy() + zeros[name]).astype(np.int64)
+
+    with torch.no_grad():
+        model.run(case.encoded(picture[None]), see)
+    return found
+
+
+def simulated(program: Program, picture: npt.NDArray[np.uint8]) -> Maps:
+    found: Maps = {}
+    simulate(program, picture, lambda name, numbers: found.update({name: numbers}))
+    return found
+
+
+def equal(one: Maps, other: Maps) -> bool:
+    return one.keys() == other.keys() and all(np.array_equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_torch_simulator_and_files_agree_at_every_tensor(seed: int) -> None:
+    case = random_net(seed)
+    program, picture = made(case), case.pictures(1, seed + 1000)[0]
+    assert equal(torch_tensors(stage(case), case, picture), simulated(program, picture))
+
+
+@pytest.mark.parametrize("seed", SEEDS[:8])
+def test_outputs_of_the_stage_are_what_the_int8_outputs_stand_for(seed: int) -> None:
+    case = random_net(seed)
+    program, pictures = made(case), case.pictures(2, seed)
+    with torch.no_grad():
+        results, plain = stage(case)(case.encoded(pictures)), case.model(case.encoded(pictures))
+    assert type(results) is type(plain)
+    results = results if isinstance(results, dict) else {"grid": results}
+    for number, picture in enumerate(pictures):
+        wanted = simulate(program, picture)
+        for name, found in results.items():
+            listed = found if isinstance(found, list) else [found]
+            for tensor, numbers, one in zip(program.outputs[name], wanted[name], listed, strict=True):
+                real = dequantise(numbers, program.tensors[tensor].quant)
+                assert np.array_equal(in_memory(one)[number].numpy(), real)
+
+
+@pytest.mark.parametrize("seed", SEEDS[:20])
+def test_observed_tensors_are_those_of_the_model(seed: int) -> None:
+    case = random_net(seed)
+    batch = case.encoded(case.pictures(2, seed))
+    found = observe(case.model, read_plan(case.lock), batch)
+    with torch.no_grad():
+        values = case.model.values(batch)
+    assert case.ranges.keys() <= found.keys() <= values.keys()
+    for name in found:
+        torch.testing.assert_close(found[name].reshape(values[name].shape), values[name], rtol=1e-3, atol=1e-4)
