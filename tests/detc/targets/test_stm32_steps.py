@@ -53,7 +53,9 @@ def test_a_net_with_every_kind_of_step(golden: Callable[[str, str], None]) -> No
     model = net.model(map=c, flat=flat)
     steps, found = lowered(model)
     assert not found
-    golden("stm32/plan_every_kind.json", json.dumps(plan_json(steps, plan_arena(steps, ())), indent=1))
+    plan = plan_json(steps, plan_arena(steps, ()))
+    del plan["arena"]
+    golden("stm32/plan_every_kind.json", json.dumps(plan, indent=1))
 
 
 @pytest.mark.parametrize("name", library_names())
