@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import detrt.devices.stm32
 from detc.passes.context import Context
 from detc.passes.pipeline import LOWERING, run
 from detc.semantics.program import Model
+from detc.targets.stm32 import verify
 from detc.targets.stm32.arena import plan_arena
 from detc.targets.stm32.exact import best_place
 from detc.targets.stm32.lowering import steps_of
-from detc.targets.stm32.overlap import AHEAD, distance
+from detc.targets.stm32.overlap import AHEAD, IN_PLACE, distance
 from detc.targets.stm32.plan import plan_json
 from detc.targets.stm32.pools import Room
 from detc.targets.stm32.steps import Step, Steps, map_shape
@@ -239,3 +243,13 @@ def test_planted_faults_are_caught(what: str, fault: Callable[[Plan], None], sai
     for thorough in (True, False):
         (finding,) = verify_plan(broken, thorough=thorough)
         assert finding.code == "STM390" and said in finding.message
+
+
+def test_the_verifier_and_the_planner_know_the_kernels_headers_promise() -> None:
+    header = Path(detrt.devices.stm32.__file__ or "").parent / "c" / "kernels" / "detc_kernels.h"
+    said = {
+        name.lower(): int(pixels)
+        for name, pixels in re.findall(r"#define DETC_(\w+)_AHEAD (\d+)", header.read_text(encoding="utf-8"))
+    }
+    assert said == AHEAD
+    assert said.items() <= verify.AHEAD.items() and set(verify.AHEAD) == set(AHEAD) | IN_PLACE

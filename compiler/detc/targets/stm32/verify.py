@@ -24,7 +24,7 @@ BROKEN_PLAN = Rule(
 )
 
 FRESH = 0xA5
-AHEAD = {"conv": 0, "depthwise": 2, "max_pool": 1, "average_pool": 1, "add": 0, "mul": 0, "table": 0, "channels": 0}
+AHEAD = {"conv": 0, "depthwise": 1, "max_pool": 1, "average_pool": 1, "add": 0, "mul": 0, "table": 0, "channels": 0}
 """Pixels that a kernel may have written beyond the one that it computes (detc_kernels.h); the others may write in any order."""
 
 Plan = dict[str, Any]
