@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from detrt.devices.stm32.arithmetic import dequantise  # noqa: E402
 from detrt.devices.stm32.floating import observe  # noqa: E402
 from detrt.devices.stm32.plan import read_plan  # noqa: E402
 from detrt.devices.stm32.program import Program  # noqa: E402
+from detrt.devices.stm32.program_file import load_program, same_program, save_program  # noqa: E402
 from detrt.devices.stm32.quantising import quantised  # noqa: E402
 from detrt.devices.stm32.running import in_memory  # noqa: E402
 from detrt.devices.stm32.simulator import simulate  # noqa: E402
@@ -60,10 +62,14 @@ def equal(one: Maps, other: Maps) -> bool:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_torch_simulator_and_files_agree_at_every_tensor(seed: int) -> None:
+def test_torch_simulator_and_files_agree_at_every_tensor(seed: int, tmp_path: Path) -> None:
     case = random_net(seed)
     program, picture = made(case), case.pictures(1, seed + 1000)[0]
-    assert equal(torch_tensors(stage(case), case, picture), simulated(program, picture))
+    save_program(program, tmp_path)
+    back = load_program(tmp_path)
+    assert same_program(program, back)
+    tensors = simulated(program, picture)
+    assert equal(torch_tensors(stage(case), case, picture), tensors) and equal(simulated(back, picture), tensors)
 
 
 @pytest.mark.parametrize("seed", SEEDS[:8])

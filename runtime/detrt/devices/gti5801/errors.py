@@ -1,12 +1,10 @@
-"""What the device package raises for a user's mistake: always with the cause, and with the place where there is one."""
+"""What this package raises for a user's mistake, besides the errors of all device packages."""
 
 from __future__ import annotations
 
-from detrt.errors import DetrtError
+from detrt.devices.errors import ArtifactError, DeviceError
 
-
-class DeviceError(DetrtError):
-    """Base of all errors of this package."""
+__all__ = ["ArtifactError", "DeviceError", "NetworkError"]
 
 
 class NetworkError(DeviceError):
@@ -15,7 +13,3 @@ class NetworkError(DeviceError):
     def __init__(self, problems: list[str]) -> None:
         self.problems = problems
         super().__init__("; ".join(problems))
-
-
-class ArtifactError(DeviceError):
-    """A file that is damaged, incomplete or not what it claims to be."""

@@ -15,9 +15,9 @@ from detrt.devices.gti5801.chipdat import encode
 from detrt.devices.gti5801.errors import ArtifactError
 from detrt.devices.gti5801.files import write_bytes
 from detrt.devices.gti5801.network import ChipNetwork
-from detrt.devices.gti5801.npz import Shape, read_arrays
 from detrt.devices.gti5801.simulator import simulate
 from detrt.devices.gti5801.vendor_json import network_of, read_dat_json, tensor_shapes
+from detrt.devices.npz import Shape, read_arrays
 
 LARGEST_JSON = 1 << 20
 

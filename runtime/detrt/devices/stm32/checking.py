@@ -33,7 +33,7 @@ from detrt.devices.stm32.program import (
 
 SPAN = HIGH - LOW
 """The largest |q - zero|."""
-MAX_SIDE = 1 << 16
+MAX_SIDE, MAX_WINDOW = 1 << 20, 1 << 10
 MAX_BYTES = 1 << 30
 """Of one tensor: far above what a microcontroller addresses, far below what would exhaust a host."""
 
@@ -92,11 +92,7 @@ def _source(program: Program, name: str) -> str:
 
 def _tensor_problems(program: Program) -> Iterator[str]:
     for name, tensor in program.tensors.items():
-        if (
-            tensor.name != name
-            or not 1 <= len(tensor.shape) <= 3
-            or not all(0 < n <= MAX_SIDE * 16 for n in tensor.shape)
-        ):
+        if tensor.name != name or not 1 <= len(tensor.shape) <= 3 or not all(0 < n <= MAX_SIDE for n in tensor.shape):
             yield f"tensor `{name}` has the shape {list(tensor.shape)}"
         elif tensor.bytes > MAX_BYTES:
             yield f"tensor `{name}` has {tensor.bytes:,} bytes"
@@ -169,11 +165,12 @@ def _check_rescale(factors: Rescale, channels: int) -> None:
 
 def _window(x: Shape, k: Pair, stride: Pair, pad: Sides, dilation: Pair = (1, 1)) -> Pair:
     _need(
-        all(0 < v <= MAX_SIDE for v in (*k, *stride, *dilation)),
+        all(0 < v <= MAX_WINDOW for v in (*k, *stride, *dilation)),
         f"has window {k}, stride {stride}, dilation {dilation}",
     )
-    _need(all(0 <= v <= MAX_SIDE for v in pad), f"pads by {pad}")
+    _need(all(0 <= v <= MAX_WINDOW for v in pad), f"pads by {pad}")
     sizes = (x[0] + pad[0] + pad[2], x[1] + pad[1] + pad[3])
+    _need(sizes[0] * sizes[1] * x[2] <= MAX_BYTES, f"pads {list(x)} by {pad}")
     room = [size - gap * (n - 1) - 1 for size, n, gap in zip(sizes, k, dilation, strict=True)]
     _need(min(room) >= 0, f"has a {k[0]}x{k[1]} window that does not fit into {x[0]}x{x[1]}")
     return room[0] // stride[0] + 1, room[1] // stride[1] + 1
@@ -271,7 +268,7 @@ def output_shape(step: Step, inputs: Sequence[Tensor], given: Shape) -> Shape:
             return h // n, w // n, c * n * n
         case Pad():
             h, w, c = _map(x)
-            _need(all(0 <= v <= MAX_SIDE for v in step.pad), f"pads by {step.pad}")
+            _need(all(0 <= v <= MAX_WINDOW for v in step.pad), f"pads by {step.pad}")
             return h + step.pad[0] + step.pad[2], w + step.pad[1] + step.pad[3], c
         case Reorder():
             _need(sorted(step.axes) == list(range(len(x))), f"has the axes {step.axes} of {list(x)}")

@@ -11,7 +11,7 @@ from typing import IO, Any
 import numpy as np
 import numpy.typing as npt
 
-from detrt.devices.gti5801.errors import ArtifactError
+from detrt.devices.errors import ArtifactError
 
 Shape = tuple[int, ...]
 
