@@ -91,8 +91,8 @@ class TorchPredictor:
 
 
 def open_predictor(path: Path, device: str = "cpu") -> Predictor:
-    """From an artifacts folder, or a `.safetensors` checkpoint inside a build folder. Raises DetrtError with what
-    is missing or wrong.
+    """From an artifacts folder, one of its `.onnx` files, or a `.safetensors` checkpoint inside a build folder. Raises
+    DetrtError with what is missing or wrong.
     """
     if path.is_dir():
         inside = next((found for form in _CHECKPOINTS for found in sorted(path.glob(form), reverse=True)), None)
@@ -101,9 +101,13 @@ def open_predictor(path: Path, device: str = "cpu") -> Predictor:
         return open_artifacts(path)
     if path.suffix == ".safetensors":
         return open_checkpoint(path, device)
+    if path.suffix == ".onnx" and path.is_file():
+        from detrt.onnx_model import open_onnx
+
+        return open_onnx(path)
     if not path.exists():
         raise DetrtError("there is no such artifacts folder or checkpoint", path, "export first: detc export")
-    raise DetrtError("neither an artifacts folder nor a .safetensors checkpoint", path)
+    raise DetrtError("neither an artifacts folder nor an .onnx file nor a .safetensors checkpoint", path)
 
 
 def open_artifacts(folder: Path) -> ArtifactPredictor:

@@ -1,5 +1,5 @@
-"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of all stages;
-top-1 and top-5 of a classifier."""
+"""mAP of an artifacts folder (run in the device's own arithmetic) or of a checkpoint, beside the figures of all stages and of the
+folder's ONNX file; top-1 and top-5 of a classifier."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SPLITS = ("train", "val", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, or a .safetensors checkpoint")
+    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, an .onnx file in it, or a checkpoint")
     parser.add_argument("--build", type=Path, metavar="DIR", help="the build folder (default: the one MODEL lies in)")
     parser.add_argument("--split", choices=SPLITS, help="default: test if there is one, else val")
     parser.add_argument("--rule", choices=RULES, default="coco", help="how boxes are scored (default: coco)")
@@ -67,6 +67,7 @@ def run(args: argparse.Namespace) -> int:
             report_classes(args, predictor, part, found, split)
             return OK
         result = score(part, found, args.rule, args.iou)
+        beside = _in_onnxruntime(args, part)
         analysis = analyse(part, found, result)
         if args.report is not None:
             write_report(analysis, args.report, f"{predictor.name}, {predictor.kind}, {split} split")
@@ -81,11 +82,13 @@ def run(args: argparse.Namespace) -> int:
     if args.report is not None:
         print(f"curves and confusion matrix in {args.report / 'index.html'}")
     stages = _stages(folder, split)
-    if stages:
-        print("\nbeside the stages of training (their own arithmetic, same split):")
-        print("\n".join(_table(stages, predictor.kind, result)))
+    if stages or beside:
+        print(f"\nbeside {'the stages of training (their own arithmetic, same split)' if stages else 'onnxruntime'}:")
+        print("\n".join(_table(stages, {predictor.kind: result, **beside})))
     if args.out is not None:
         figures = {"schema": 1, "model": predictor.name, "kind": predictor.kind, "split": split, "stages": stages}
+        if beside:
+            figures["beside"] = {kind: {"map50": other.map50, "map": other.map} for kind, other in beside.items()}
         write_whole(
             args.out, json.dumps({**figures, "figures": result.figures(), "result": result.as_dict()}, indent=2) + "\n"
         )
@@ -129,8 +132,25 @@ def _stages(folder: Path, split: str) -> list[dict[str, Any]]:
         return []
 
 
-def _table(stages: list[dict[str, Any]], kind: str, result: Result) -> list[str]:
-    rows = [*stages, {"name": kind, "map50": result.map50, "map": result.map}]
+def _in_onnxruntime(args: argparse.Namespace, part: Any) -> dict[str, Result]:
+    """The figures of an artifacts folder's own int8 ONNX file, where it has one and onnxruntime is installed."""
+    from importlib.util import find_spec
+
+    from detc.commands.progress import bar
+    from detrt.evaluate.score import detect_all, score
+    from detrt.onnx_model import open_onnx
+
+    file = args.model / "model_int8.onnx"
+    if not file.is_file() or find_spec("onnxruntime") is None:
+        return {}
+    predictor = open_onnx(file)
+    with bar(f"{predictor.name}, {predictor.kind}") as tick:
+        found = detect_all(predictor, part, lambda done: tick(done, len(part)))
+    return {predictor.kind: score(part, found, args.rule, args.iou)}
+
+
+def _table(stages: list[dict[str, Any]], measured: dict[str, Result]) -> list[str]:
+    rows = [*stages, *({"name": kind, "map50": result.map50, "map": result.map} for kind, result in measured.items())]
     width = max(len(row["name"]) for row in rows)
     head = f"  {'':<{width}}  {'mAP@0.5':>8}  {'mAP':>6}"
     return [head, *(f"  {row['name']:<{width}}  {row['map50']:8.3f}  {row['map']:6.3f}" for row in rows)]

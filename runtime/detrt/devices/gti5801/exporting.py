@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from detrt.devices.class_names import class_names
 from detrt.devices.gti5801.arithmetic import Clipped
 from detrt.devices.gti5801.artifacts import DESCRIPTION, SCHEMA, write_folder
 from detrt.devices.gti5801.chain import Plan, check_caps, read_plan
@@ -88,7 +89,7 @@ def _texts(
     heads = model.get("heads") or [{"kind": "", "options": {}}]
     head: dict[str, Any] = heads[0]
     options = head.get("options", {})
-    names = _class_names(lock, options)
+    names = class_names(lock, options)
     host_order = "bgr" if order == "rgb" else order
     ordered = [float(caps[link.relu_node]) for link in plan.links]
     description = {
@@ -127,18 +128,6 @@ def _texts(
 def _resize(model_input: Mapping[str, Any]) -> dict[str, Any]:
     """How the host brings a picture to the net's size, in the words of the lock."""
     return STRETCH | dict(model_input.get("resize") or {})
-
-
-def _class_names(lock: Mapping[str, Any], options: Mapping[str, Any]) -> list[str]:
-    """The head's names; else those of the data it was trained on, if there are as many; else numbers."""
-    if options.get("names"):
-        return [str(name) for name in options["names"]]
-    count = int(options.get("classes", 0))
-    for stage in reversed(lock.get("stages") or []):
-        names = (lock.get("data") or {}).get(stage.get("data"), {}).get("classes") or []
-        if len(names) == count:
-            return [str(name) for name in names]
-    return [f"class {number}" for number in range(count)]
 
 
 def _finding(layer: str, clipped: Clipped) -> dict[str, Any]:
