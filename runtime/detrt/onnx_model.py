@@ -79,7 +79,9 @@ def open_onnx(path: Path) -> OnnxPredictor:
     try:
         return _predictor(session, told)
     except (KeyError, TypeError, ValueError) as error:
-        raise DetrtError(f"its metadata do not describe a detector: {type(error).__name__} {error}", path, REMEDY) from error
+        raise DetrtError(
+            f"its metadata do not describe a detector: {type(error).__name__} {error}", path, REMEDY
+        ) from error
 
 
 def _first_line(error: Exception) -> str:

@@ -20,7 +20,9 @@ SPLITS = ("train", "val", "test")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, an .onnx file in it, or a checkpoint")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="an artifacts folder, an .onnx file in it, or a checkpoint"
+    )
     parser.add_argument("--build", type=Path, metavar="DIR", help="the build folder (default: the one MODEL lies in)")
     parser.add_argument("--split", choices=SPLITS, help="default: test if there is one, else val")
     parser.add_argument("--rule", choices=RULES, default="coco", help="how boxes are scored (default: coco)")

@@ -11,7 +11,9 @@ from detc.commands.outcome import OK, refuse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("model", type=Path, metavar="MODEL", help="an artifacts folder, an .onnx file in it, or a checkpoint")
+    parser.add_argument(
+        "model", type=Path, metavar="MODEL", help="an artifacts folder, an .onnx file in it, or a checkpoint"
+    )
     parser.add_argument("source", type=Path, metavar="PICTURES", help="a picture, a folder of pictures, or a video")
     parser.add_argument(
         "-o", "--out", type=Path, default=Path("detections"), metavar="DIR", help="default: detections/"

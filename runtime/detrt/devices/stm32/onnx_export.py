@@ -104,9 +104,7 @@ def _bytes(plan: Plan, lock: Mapping[str, Any], numbers: Numbers, kind: str, ent
     return graph.bytes(str(lock["model"]["name"]), outputs, _metadata(lock, kind, named, entry))
 
 
-def _metadata(
-    lock: Mapping[str, Any], kind: str, outputs: Mapping[str, Sequence[str]], entry: Entry
-) -> dict[str, str]:
+def _metadata(lock: Mapping[str, Any], kind: str, outputs: Mapping[str, Sequence[str]], entry: Entry) -> dict[str, str]:
     model = lock["model"]
     head = (model.get("heads") or [{}])[0]
     shift, gain = entry

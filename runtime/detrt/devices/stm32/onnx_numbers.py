@@ -109,4 +109,3 @@ def _channels_first(step: Conv | Depthwise | Dense, planned: PlanStep) -> npt.ND
         return step.weight
     channels, height, width = planned.reorder
     return step.weight.reshape(-1, height, width, channels).transpose(0, 3, 1, 2).reshape(len(step.weight), -1)
-

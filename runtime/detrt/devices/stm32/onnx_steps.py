@@ -1,4 +1,4 @@
-"""The steps of a plan as ONNX operators, [1, channels, height, width]; the numbers they compute in are `onnx_numbers`' business."""
+"""The steps of a plan as ONNX operators on [1, channels, height, width]; what numbers they compute in is for `onnx_numbers`."""
 
 from __future__ import annotations
 
@@ -73,7 +73,9 @@ def activated(graph: OnnxGraph, x: str, activation: Activation) -> str:
         case "relu" if first is None:
             return graph.node("Relu", [x])
         case "relu":
-            return graph.node("Clip", [x, graph.constant("low", 0, np.float32), graph.constant("high", first, np.float32)])
+            return graph.node(
+                "Clip", [x, graph.constant("low", 0, np.float32), graph.constant("high", first, np.float32)]
+            )
         case "leaky":
             return graph.node("LeakyRelu", [x], alpha=0.1 if first is None else first)
         case "silu":
