@@ -70,12 +70,11 @@ def activated(graph: OnnxGraph, x: str, activation: Activation) -> str:
     """An activation, as detrt.devices.stm32.functions defines it."""
     first = activation.values[0] if activation.values else None
     match activation.name:
-        case "relu" if first is None:
-            return graph.node("Relu", [x])
         case "relu":
-            return graph.node(
-                "Clip", [x, graph.constant("low", 0, np.float32), graph.constant("high", first, np.float32)]
-            )
+            if first is None:
+                return graph.node("Relu", [x])
+            low, high = graph.constant("low", 0, np.float32), graph.constant("high", first, np.float32)
+            return graph.node("Clip", [x, low, high])
         case "leaky":
             return graph.node("LeakyRelu", [x], alpha=0.1 if first is None else first)
         case "silu":
