@@ -31,7 +31,7 @@ COMMANDS: dict[str, str] = {
     "explain": "the manual page of a finding's code",
     "targets": "the hardware that detc knows, or the facts of one target",
     "library": "the specs that come with detc: cost, head, targets they fit",
-    "import": "another tool's configuration as a spec",
+    "import": "another tool's configuration or network as a spec",
     "fmt": "format specs",
     "prune": "a narrower net: its spec, and its weights cut down to it",
     "new": "a new spec from one of the library",

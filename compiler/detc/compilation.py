@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,23 @@ from detc.targets.backend import Judgement
 def compile_spec(path: Path, target: str | None = None, sets: Mapping[str, str] | None = None) -> Compilation:
     """Everything that can be known of the spec at `path` before training, judged on `target` if one is named."""
     program = elaborate(path, dict(sets or {}), target)
+    return compile_program(program, target)
+
+
+def compile_network(
+    path: Path, target: str | None = None, sets: Mapping[str, str] | None = None, outputs: Sequence[str] = ()
+) -> Compilation:
+    """As `compile_spec`, of another tool's network: what the spec would be that `detc import` makes of it (up to its tensors
+    `outputs`). Findings speak of lines of that spec."""
+    from detc.importers.network.importing import import_network
+
+    imported = import_network(path, outputs)
+    if isinstance(imported, list):
+        return Compilation(Program(path.stem, str(path), findings=imported), target, findings=tuple(imported))
+    program = elaborate(path, dict(sets or {}), target, imported.text)
+    program.findings += imported.notes
+    for model in program.models.values():
+        model.foreign = imported.foreign
     return compile_program(program, target)
 
 
@@ -99,4 +116,4 @@ def _row(graph: Graph, node: Node, extra: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-__all__ = ["Compilation", "compile_program", "compile_spec"]
+__all__ = ["Compilation", "compile_network", "compile_program", "compile_spec"]

@@ -23,6 +23,13 @@ def add_spec(parser: argparse.ArgumentParser, *, sets: bool = True) -> None:
         )
 
 
+def add_outputs(parser: argparse.ArgumentParser) -> None:
+    """--outputs, for commands that take another tool's network in place of a spec."""
+    parser.add_argument(
+        "--outputs", metavar="NAME,..", help="of an .onnx or .tflite file: tensors at which its net is to end"
+    )
+
+
 def add_loudness(parser: argparse.ArgumentParser) -> None:
     """--strict, -q and -v."""
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")

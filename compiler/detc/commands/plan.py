@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 
 from detc.commands.building import add_folder
-from detc.commands.options import add_loudness, add_spec
+from detc.commands.options import add_loudness, add_outputs, add_spec
 from detc.commands.outcome import MISTAKE, OK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_spec(parser)
+    add_outputs(parser)
     add_folder(parser)
     add_loudness(parser)
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from detc.report.ansi import standard_output
     from detc.report.text import report_text
 
-    compilation = load(args)
+    compilation = load(args, networks=True)
     terminal = standard_output()
     if has_errors(compilation.findings, args.strict) or compilation.model is None:
         deliver(report_text(compilation, terminal, tables=False, quiet=args.quiet, strict=args.strict), None)

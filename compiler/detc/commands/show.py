@@ -6,12 +6,13 @@ from __future__ import annotations
 
 import argparse
 
-from detc.commands.options import add_spec
+from detc.commands.options import add_outputs, add_spec
 from detc.commands.outcome import MISTAKE, OK
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_spec(parser)
+    add_outputs(parser)
     parser.add_argument("--layers", action="store_true", help="every layer with its shapes and costs")
     parser.add_argument("--graph", action="store_true", help="the graph in its text form, and nothing else")
 
@@ -23,7 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from detc.report.resolved import resolved_text
     from detc.report.text import layers
 
-    compilation = load(args)
+    compilation = load(args, networks=True)
     terminal = standard_output()
     if args.graph and compilation.graph is not None:
         from detc.ir.text import print_graph

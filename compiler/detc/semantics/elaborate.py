@@ -41,10 +41,13 @@ from detc.syntax.parser import parse
 TOP_LEVEL = ("use", "param", "let", "block", "default", "model", "data", "train", "deploy", "target", "require")
 
 
-def elaborate(path: str | Path, sets: Mapping[str, str] | None = None, target: str | None = None) -> Program:
+def elaborate(
+    path: str | Path, sets: Mapping[str, str] | None = None, target: str | None = None, text: str | None = None
+) -> Program:
     """The program of the spec at `path` with `sets` (`--set NAME=VALUE`) for `target`. Every mistake is a finding in it.
 
-    A file that cannot be read gives a program with that finding alone. Nothing is raised for a user's mistake.
+    With `text` that is the spec, and `path` only says where it would stand. A file that cannot be read gives a program with that
+    finding alone. Nothing is raised for a user's mistake.
     """
     path = Path(path)
     program = Program(path.stem, str(path))
@@ -52,16 +55,17 @@ def elaborate(path: str | Path, sets: Mapping[str, str] | None = None, target: s
     program.sources.update(overrides.sources)
     context = Context(program, path.parent, overrides, target)
     try:
-        _elaborate(path, context)
+        _elaborate(path, context, text)
     except limits.Stop as stop:
         context.report(stop.finding)
     return program
 
 
-def _elaborate(path: Path, context: Context) -> None:
-    source = read_source(path, str(path), None, context)
+def _elaborate(path: Path, context: Context, text: str | None) -> None:
+    source = read_source(path, str(path), None, context) if text is None else Source(str(path), text)
     if source is None:
         return
+    context.sources[source.path] = source
     file, findings = parse(source)
     for finding in findings:
         context.report(finding)

@@ -20,7 +20,8 @@ ORDER = [
     {"ir"},
     {"semantics"},
     {"passes"},
-    {"report", "codegen", "importers"},
+    {"report", "codegen"},
+    {"importers"},  # what they read becomes a spec by codegen.det
     {"targets"},
     {"compilation", "library", "manual", "sweep"},
     {"commands"},
