@@ -12,6 +12,7 @@
 #define NETWORK_LAYERS 7
 #define NETWORK_OUTPUTS 1
 #define NETWORK_POOLS 1
+#define NETWORK_DETECTS 1
 
 /* RAM: what the network takes of each memory, and what the application leaves it there. */
 #define NETWORK_ARENA_BYTES 1112

@@ -31,6 +31,7 @@ from detrt.devices.stm32.program import (
     Step,
     Table,
     Tensor,
+    sum_quant,
 )
 
 
@@ -81,7 +82,9 @@ class Site:
         table = 0 if getattr(step, "table", None) is None else f"{self.name}_table"
         return (
             ".to = "
-            + braces([members(zero=self.output.quant.zero, low=step.low, high=step.high, table=table)[:-1]])
+            + braces(
+                [members(zero=sum_quant(step, self.output.quant).zero, low=step.low, high=step.high, table=table)[:-1]]
+            )
             + ","
         )
 

@@ -72,9 +72,9 @@ extern const network_pool network_pools[NETWORK_POOLS];
 """
 
 
-def config_h(network: Network, order: str, flash: int) -> str:
+def config_h(network: Network, order: str, flash: int, detects: bool = True) -> str:
     """The text of network_config.h: sizes, and the budgets that they are held to. `order` is that of the picture's colours;
-    `flash` bytes may be taken by constants, 0 where the target does not say.
+    `flash` bytes may be taken by constants, 0 where the target does not say; `detects`: there is a detector.h.
     """
     height, width, channels = network.input.shape
     lines = [
@@ -94,6 +94,7 @@ def config_h(network: Network, order: str, flash: int) -> str:
             NETWORK_LAYERS=len(network.layers),
             NETWORK_OUTPUTS=len(network.outputs),
             NETWORK_POOLS=len(network.arena.pools),
+            NETWORK_DETECTS=int(detects),
         ),
         "",
         "/* RAM: what the network takes of each memory, and what the application leaves it there. */",

@@ -79,7 +79,7 @@ def network_of(program: Program, plan: Mapping[str, Any], lock: Mapping[str, Any
             words[step.name],
             call_of(program, step, words[step.name]),
             arena.scratch.get(step.name),
-            comment(" ".join(map(str, said.get(step.name) or ()))),
+            comment(" ".join(str(word) for word in said.get(step.name) or () if word is not None)),
         )
         for step in program.steps
     )

@@ -28,35 +28,38 @@ def write(
     program: Program,
     plan: Mapping[str, Any],
     lock: Mapping[str, Any],
-    head: Mapping[str, Any],
+    head: Mapping[str, Any] | None,
     folder: Path,
     classes: Sequence[str] | None = None,
     picture: Picture | None = None,
 ) -> None:
     """Writes the C code of `program` into the new folder `folder`; the same arguments give the same bytes.
 
-    `plan` and `head` are `lock["plan"]` and an entry of `lock["model"]["heads"]`; `classes` are names, the head's own unless
-    given; `picture` u8 [height, width, channels] is what main.c tries, a drawn one unless given. Raises DetrtError where plan
-    or head are not the program's, OSError where the folder cannot be written.
+    `plan` and `head` are `lock["plan"]` and an entry of `lock["model"]["heads"]`, or None for a network alone; `classes` are
+    names, the head's own unless given; `picture` u8 [height, width, channels] is what main.c tries, a drawn one unless given.
+    Raises DetrtError where plan or head are not the program's, OSError where the folder cannot be written.
     """
     network = network_of(program, plan, lock)
-    names = _names(head, classes)
     order = str(((lock.get("model") or {}).get("input") or {}).get("order", ""))
-    header, st_text = st_header(network, lock, head, names)
     texts: dict[str, str | Iterable[str]] = {
         "network.c": network_c(network),
         "network.h": network_h(network),
-        "network_config.h": config_h(network, order, flash_budget(lock)),
+        "network_config.h": config_h(network, order, flash_budget(lock), head is not None),
         "network_weights.h": weights_h(network),
         "network_weights.c": weights_c(network),
-        "detector.c": detector_c(network, outputs_of(program, head), names),
-        "detector.h": detector_h(network),
-        "picture.c": picture_c(test_card(network.input.shape) if picture is None else picture),
-        "picture.h": picture_h(),
-        header: st_text,
-        "README.md": readme(network, names, header),
-        **postprocess_files(program, head),
     }
+    if head is not None:
+        names = _names(head, classes)
+        header, st_text = st_header(network, lock, head, names)
+        texts |= {
+            "detector.c": detector_c(network, outputs_of(program, head), names),
+            "detector.h": detector_h(network),
+            "picture.c": picture_c(test_card(network.input.shape) if picture is None else picture),
+            "picture.h": picture_h(),
+            header: st_text,
+            "README.md": readme(network, names, header),
+            **postprocess_files(program, head),
+        }
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with (folder / name).open("w", encoding="utf-8", newline="\n") as stream:
@@ -83,5 +86,11 @@ def _names(head: Mapping[str, Any], classes: Sequence[str] | None) -> list[str]:
 
 
 def flash_budget(lock: Mapping[str, Any]) -> int:
-    """Bytes of internal flash that the target of `lock` leaves to a network, 0 where it does not say."""
-    return 0
+    """Bytes of the largest flash that the target of `lock` leaves to a network, an internal one if there is any; else 0."""
+    facts = (lock.get("target") or {}).get("facts") or {}
+    rooms = []
+    for key, size in facts.items():
+        if key.startswith("flash.") and key.endswith(".size"):
+            flash = key.removesuffix("size")
+            rooms.append((not facts.get(f"{flash}external"), int(size) - int(facts.get(f"{flash}application") or 0)))
+    return max(max(rooms)[1], 0) if rooms else 0

@@ -1,6 +1,9 @@
 /* Measures every layer and the RAM on a picture from input.bin. Writes 32-bit numbers to profile.bin: ticks of SysTick of
    each layer and of the post-processing, how much of each pool of the arena was written to, and bytes of stack. */
+#include "../network.h"
+#if NETWORK_DETECTS
 #include "../detector.h"
+#endif
 #include "files.h"
 
 #define SYSTICK_CONTROL (*(volatile uint32_t *)0xE000E010u)
@@ -84,9 +87,11 @@ static int32_t run(void)
         network_run_layer(layer);
         results[layer] = now() - before;
     }
-    const detc_detection *found;
     const uint32_t before = now();
+#if NETWORK_DETECTS
+    const detc_detection *found;
     detector_find(&found);
+#endif
     results[NETWORK_LAYERS] = now() - before;
     return failed;
 }
@@ -101,6 +106,7 @@ int main(void)
         failed |= run();
         measure(colours[pass], results + NETWORK_LAYERS + 1);
     }
-    failed |= file_append("profile.bin", results, sizeof results);
-    return failed != 0;
+    const file to = file_create("profile.bin");
+    failed |= file_write(to, results, sizeof results);
+    return (file_close(to) | failed) != 0;
 }

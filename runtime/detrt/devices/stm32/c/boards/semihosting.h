@@ -13,7 +13,7 @@ enum {
     SEMIHOSTING_READ = 0x06,
     SEMIHOSTING_EXIT_EXTENDED = 0x20,
     SEMIHOSTING_READ_BINARY = 1, /* how a file is opened: fopen's "rb" */
-    SEMIHOSTING_APPEND_BINARY = 9 /* "ab" */
+    SEMIHOSTING_WRITE_BINARY = 5 /* "wb" */
 };
 
 static inline int32_t semihosting(int32_t operation, const void *argument)
