@@ -1,4 +1,4 @@
-/* One filter a channel: a table of pointers holds the window of each pixel of the output, so that borders cost nothing. */
+/* One filter a channel: a table of pointers holds the window of a pixel of the output, so that borders cost nothing. */
 #include "depthwise.h"
 
 #if !defined(DETC_DSP) && !defined(DETC_MVE)
@@ -38,7 +38,7 @@ void detc_depthwise(const detc_depthwise_params *p, const int8_t *input, int8_t 
     int8_t *const border = scratch;
     const int8_t **const pixels = (const int8_t **)(void *)(border + (channels + 7) / 8 * 8);
     uint32_t *const weights = (uint32_t *)(void *)(border + (channels + 7) / 8 * 8 + pairs * 16);
-    const detc_window window = {p, count, channels, pixels, weights};
+    detc_window window = {p, count, channels, 0, pixels, weights};
     const int32_t reach = (p->kernel.columns - 1) * p->dilation.columns;
     const int32_t step = p->stride.columns * channels;
     memset(border, (int)p->zero_in, (size_t)channels);
@@ -49,10 +49,9 @@ void detc_depthwise(const detc_depthwise_params *p, const int8_t *input, int8_t 
         int inside = 0;
         for (int32_t x = 0; x < p->output.width; x++, column += p->stride.columns) {
             if (inside && column + reach < p->input.width) {
-                for (int32_t i = 0; i < count; i++) {
-                    pixels[i] += step;
-                }
+                window.offset += step; /* the window lies as before, further on */
             } else {
+                window.offset = 0;
                 inside = look(p, input, border, y * p->stride.rows - p->pad.top, column, pixels);
             }
             detc_window_multiply(&window, output);

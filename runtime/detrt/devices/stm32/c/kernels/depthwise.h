@@ -4,10 +4,11 @@
 
 #include "detc_arithmetic.h"
 
-/* One pixel of the output from the pixels of its window, `count` of them. A pixel that pads is one of zero_in. */
+/* One pixel of the output from the pixels of its window, `count` of them, `offset` bytes behind the pointers. A pixel that pads is
+   one of zero_in. */
 typedef struct {
     const detc_depthwise_params *params;
-    int32_t count, channels;
+    int32_t count, channels, offset;
     const int8_t **pixels;   /* an even number: behind an odd count stands one more, which counts nothing */
     const uint32_t *weights; /* the path's own form of them */
 } detc_window;
@@ -25,7 +26,7 @@ DETC_INLINE void detc_window_rest(const detc_window *window, int32_t first, int8
     for (int32_t c = first; c < window->channels; c++) {
         int32_t sum = p->bias[c];
         for (int32_t i = 0; i < window->count; i++) {
-            sum += window->pixels[i][c] * p->weights[i * window->channels + c];
+            sum += window->pixels[i][window->offset + c] * p->weights[i * window->channels + c];
         }
         output[c] = detc_held(detc_rescaled_channel(sum, &p->rescale, c), &p->to);
     }

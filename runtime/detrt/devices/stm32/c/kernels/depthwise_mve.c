@@ -45,13 +45,14 @@ DETC_INLINE void sixteen(const detc_window *window, int32_t c, int8_t *output)
 {
     const detc_depthwise_params *const p = window->params;
     const int32_t channels = window->channels;
+    const int32_t at = window->offset + c;
     const int8_t *w = p->weights + c;
     const int8_t *const *pixel = window->pixels;
     const int32x4x4_t bias = vld4q_s32(p->bias + c);
     sums16 s = {bias.val[0], bias.val[1], bias.val[2], bias.val[3]};
     for (int32_t pairs = window->count / 2; pairs > 0; pairs--) {
-        const int8x16_t x0 = vldrbq_s8(pixel[0] + c), w0 = vldrbq_s8(w);
-        const int8x16_t x1 = vldrbq_s8(pixel[1] + c), w1 = vldrbq_s8(w + channels);
+        const int8x16_t x0 = vldrbq_s8(pixel[0] + at), w0 = vldrbq_s8(w);
+        const int8x16_t x1 = vldrbq_s8(pixel[1] + at), w1 = vldrbq_s8(w + channels);
         const int16x8_t even = vaddq_s16(vmullbq_int_s8(x0, w0), vmullbq_int_s8(x1, w1));
         const int16x8_t odd = vaddq_s16(vmulltq_int_s8(x0, w0), vmulltq_int_s8(x1, w1));
         add(&s, even, odd);
@@ -59,7 +60,7 @@ DETC_INLINE void sixteen(const detc_window *window, int32_t c, int8_t *output)
         w += 2 * channels;
     }
     if (window->count & 1) {
-        const int8x16_t x0 = vldrbq_s8(*pixel + c), w0 = vldrbq_s8(w);
+        const int8x16_t x0 = vldrbq_s8(*pixel + at), w0 = vldrbq_s8(w);
         add(&s, vmullbq_int_s8(x0, w0), vmulltq_int_s8(x0, w0));
     }
     const int32x4x4_t multiplier = vld4q_s32(p->rescale.multiplier + c);
@@ -78,7 +79,7 @@ DETC_INLINE void four(const detc_window *window, int32_t c, int8_t *output)
     const int8_t *w = p->weights + c;
     int32x4_t sums = vldrwq_z_s32(p->bias + c, valid);
     for (int32_t i = 0; i < window->count; i++) {
-        sums = vaddq_s32(sums, vmulq_s32(vldrbq_z_s32(window->pixels[i] + c, valid), vldrbq_z_s32(w, valid)));
+        sums = vaddq_s32(sums, vmulq_s32(vldrbq_z_s32(window->pixels[i] + window->offset + c, valid), vldrbq_z_s32(w, valid)));
         w += window->channels;
     }
     if (p->rescale.left) {

@@ -17,7 +17,9 @@
 
 #if defined(__GNUC__)
 #define DETC_INLINE static inline __attribute__((always_inline, unused))
+#define DETC_APART __attribute__((noinline))
 #else
+#define DETC_APART
 #define DETC_INLINE static inline
 #endif
 
@@ -128,18 +130,24 @@ DETC_INLINE uint32_t detc_held4(uint32_t bytes, uint32_t low, uint32_t high)
     return bytes;
 }
 
-/* A sum rescaled and held to 8 bits. `right` is the shift less one, in the last byte of a word; `offset` is twice the zero of the
-   output, and one that rounds. */
-DETC_INLINE uint32_t detc_finished8(int32_t sum, int32_t left, int32_t multiplier, uint32_t right, int32_t offset)
+/* A sum, already shifted to the left, rescaled and held to 8 bits. `right` is the shift less one, in the last byte of a word;
+   `offset` is twice the zero of the output, and one that rounds. */
+DETC_INLINE uint32_t detc_finished8(int32_t sum, int32_t multiplier, uint32_t right, int32_t offset)
 {
-    const int32_t wide = (int32_t)((uint32_t)sum << left);
-    const int32_t high = (int32_t)(((int64_t)wide * multiplier) >> 32);
+    const int32_t high = (int32_t)(((int64_t)sum * multiplier) >> 32);
     int32_t number;
     __asm__("asr %0, %1, %2" : "=r"(number) : "r"(high), "r"(right)); /* by the last byte */
     number += offset;
     __asm__("ssat %0, #8, %1, asr #1" : "=r"(number) : "r"(number));
     return (uint32_t)number;
 }
+
+/* Two words, and the pointer moves on behind them. Written out, because compilers part the load. */
+#define DETC_NEXT_TWO(x, first, second) \
+    __asm__ volatile("ldrd %0, %1, [%2], #8" : "=&r"(first), "=&r"(second), "+r"(x) : : "memory")
+
+/* Puts the last byte of `number` at bit `at` of `word`. */
+#define DETC_INSERT(word, number, at) __asm__("bfi %0, %1, #" #at ", #8" : "+r"(word) : "r"(number))
 #endif
 
 #if defined(DETC_MVE)

@@ -36,19 +36,16 @@ typedef struct {
     int32_t a0, a1, a2, a3, b0, b1, b2, b3;
 } sums;
 
-/* Two words of lanes, 8 bytes on. Written out, because compilers part the load, and the loop around it is the hottest there is. */
-#define NEXT_TWO(x, first, second) __asm__ volatile("ldrd %0, %1, [%2], #8" : "=r"(first), "=r"(second), "+r"(x) : : "memory")
-
 /* Adds what two numbers of each filter give; x moves on by those of four pixels. */
 DETC_INLINE const uint32_t *add_pair(sums *s, const uint32_t *x, uint32_t a, uint32_t b)
 {
     uint32_t first, second;
-    NEXT_TWO(x, first, second);
+    DETC_NEXT_TWO(x, first, second);
     s->a0 = detc_multiplied(first, a, s->a0);
     s->b0 = detc_multiplied(first, b, s->b0);
     s->a1 = detc_multiplied(second, a, s->a1);
     s->b1 = detc_multiplied(second, b, s->b1);
-    NEXT_TWO(x, first, second);
+    DETC_NEXT_TWO(x, first, second);
     s->a2 = detc_multiplied(first, a, s->a2);
     s->b2 = detc_multiplied(first, b, s->b2);
     s->a3 = detc_multiplied(second, a, s->a3);
@@ -63,65 +60,61 @@ DETC_INLINE const uint32_t *add_next(sums *s, const uint32_t *x, const int8_t *w
     return add_pair(s, x, detc_even(four), detc_odd(four));
 }
 
-/* How sums become numbers: the constants of one filter, and the range in all bytes of a word. */
-typedef struct {
-    int32_t multiplier, left;
-    uint32_t right;
-} scale;
-
-DETC_INLINE scale scale_of(const detc_rescales *rescale, int32_t filter)
-{
-    const scale s = {
-        rescale->multiplier[filter], rescale->left ? rescale->left[filter] : 0, rescale->right[filter] - 1u};
-    return s;
-}
-
+/* How sums of two filters become numbers, and the range of those in all bytes of a word. */
 typedef struct {
     int32_t offset;
     uint32_t low, high;
-} range;
+    int32_t multiplier_a, multiplier_b;
+    uint32_t right_a, right_b;
+} scale;
 
-DETC_INLINE range range_of(const detc_output *to)
+DETC_INLINE scale scale_of(const detc_filters *f)
 {
-    const range r = {2 * to->zero + 1, detc_four(to->low), detc_four(to->high)};
-    return r;
+    const scale s = {2 * f->to.zero + 1, detc_four(f->to.low), detc_four(f->to.high), 0, 0, 0, 0};
+    return s;
+}
+
+DETC_INLINE void choose(scale *s, const detc_rescales *rescale, int32_t filter)
+{
+    s->multiplier_a = rescale->multiplier[filter];
+    s->multiplier_b = rescale->multiplier[filter + 1];
+    s->right_a = rescale->right[filter] - 1u;
+    s->right_b = rescale->right[filter + 1] - 1u;
+}
+
+DETC_INLINE int32_t shifted(int32_t sum, int32_t left)
+{
+    return (int32_t)((uint32_t)sum << left);
 }
 
 /* Writes the numbers of two filters at one pixel. */
-DETC_INLINE void store2(int8_t *output, int32_t a, const scale *sa, int32_t b, const scale *sb, const range *r)
+DETC_INLINE void store2(int8_t *output, int32_t a, int32_t b, const scale *s)
 {
-    const uint32_t low = detc_finished8(a, sa->left, sa->multiplier, sa->right, r->offset) & 0xFFu;
-    const uint32_t both = low | detc_finished8(b, sb->left, sb->multiplier, sb->right, r->offset) << 8;
-    const uint16_t held = (uint16_t)detc_held4(both, r->low, r->high);
+    uint32_t both = detc_finished8(a, s->multiplier_a, s->right_a, s->offset);
+    DETC_INSERT(both, detc_finished8(b, s->multiplier_b, s->right_b, s->offset), 8);
+    const uint16_t held = (uint16_t)detc_held4(both, s->low, s->high);
     memcpy(output, &held, 2);
 }
 
-/* Two filters over four pixels. */
-DETC_INLINE void pair_of_filters(const detc_filters *f, int32_t filter, const int8_t *lanes, int8_t *output, int32_t stride)
+/* Two filters over four pixels; gives the weights that follow. */
+DETC_INLINE const int8_t *add_pixels(sums *s, const int8_t *weights, const int8_t *lanes, int32_t k)
 {
-    const int8_t *weights = f->weights + filter * f->k;
-    const int8_t *const end = weights + (f->k & ~7) * 2;
+    const int8_t *const end = weights + (k & ~7) * 2;
     const uint32_t *x = (const uint32_t *)(const void *)lanes;
-    const int32_t a = f->bias[filter], b = f->bias[filter + 1];
-    sums s = {a, a, a, a, b, b, b, b};
     for (; weights != end; weights += 16) {
-        x = add_next(&s, x, weights);
-        x = add_next(&s, x, weights + 4);
-        x = add_next(&s, x, weights + 8);
-        x = add_next(&s, x, weights + 12);
+        x = add_next(s, x, weights);
+        x = add_next(s, x, weights + 4);
+        x = add_next(s, x, weights + 8);
+        x = add_next(s, x, weights + 12);
     }
-    for (int32_t rest = (f->k & 7) >> 1; rest > 0; rest--, weights += 4) {
-        x = add_next(&s, x, weights);
+    for (int32_t rest = (k & 7) >> 1; rest > 0; rest--, weights += 4) {
+        x = add_next(s, x, weights);
     }
-    if (f->k & 1) {
-        add_pair(&s, x, (uint16_t)weights[0], (uint16_t)weights[1]);
+    if (k & 1) {
+        add_pair(s, x, (uint16_t)weights[0], (uint16_t)weights[1]);
+        weights += 2;
     }
-    const range r = range_of(&f->to);
-    const scale sa = scale_of(&f->rescale, filter), sb = scale_of(&f->rescale, filter + 1);
-    store2(output, s.a0, &sa, s.b0, &sb, &r);
-    store2(output + stride, s.a1, &sa, s.b1, &sb, &r);
-    store2(output + 2 * stride, s.a2, &sa, s.b2, &sb, &r);
-    store2(output + 3 * stride, s.a3, &sa, s.b3, &sb, &r);
+    return weights;
 }
 
 /* The last filter of an odd number; `step` words lie between two pairs of a pixel's numbers. */
@@ -144,44 +137,64 @@ DETC_INLINE int8_t single_filter(const detc_filters *f, const uint32_t *x, int32
 
 void detc_multiply_lanes(const detc_filters *filters, const int8_t *lanes, int8_t *output, int32_t stride)
 {
-    for (int32_t filter = 0; filter + 1 < filters->count; filter += 2) {
-        pair_of_filters(filters, filter, lanes, output + filter, stride);
+    const detc_filters f = *filters; /* a copy: what is written to the output does not change it */
+    const int8_t *weights = f.weights;
+    scale by = scale_of(&f);
+    int32_t filter = 0;
+    for (; filter + 1 < f.count; filter += 2, output += 2) {
+        const int32_t a = f.bias[filter], b = f.bias[filter + 1];
+        sums s = {a, a, a, a, b, b, b, b};
+        weights = add_pixels(&s, weights, lanes, f.k);
+        if (f.rescale.left) {
+            const int32_t left_a = f.rescale.left[filter], left_b = f.rescale.left[filter + 1];
+            const sums wide = {shifted(s.a0, left_a), shifted(s.a1, left_a), shifted(s.a2, left_a), shifted(s.a3, left_a),
+                               shifted(s.b0, left_b), shifted(s.b1, left_b), shifted(s.b2, left_b), shifted(s.b3, left_b)};
+            s = wide;
+        }
+        choose(&by, &f.rescale, filter);
+        store2(output, s.a0, s.b0, &by);
+        store2(output + stride, s.a1, s.b1, &by);
+        store2(output + 2 * stride, s.a2, s.b2, &by);
+        store2(output + 3 * stride, s.a3, s.b3, &by);
     }
-    if (filters->count & 1) {
+    if (filter < f.count) {
         for (int32_t lane = 0; lane < DETC_LANES; lane++) {
-            const uint32_t *const x = (const uint32_t *)(const void *)lanes + lane;
-            output[lane * stride + filters->count - 1] = single_filter(filters, x, DETC_LANES);
+            output[lane * stride] = single_filter(&f, (const uint32_t *)(const void *)lanes + lane, DETC_LANES);
         }
     }
 }
 
 void detc_multiply_pixel(const detc_filters *filters, const int8_t *pixel, int8_t *scratch, int8_t *output)
 {
+    const detc_filters f = *filters;
     uint32_t *const wide = (uint32_t *)(void *)scratch;
-    const int8_t *weights = filters->weights;
-    const range r = range_of(&filters->to);
-    widen(wide, 1, pixel, filters->k);
-    for (int32_t filter = 0; filter + 1 < filters->count; filter += 2) {
+    const int8_t *weights = f.weights;
+    scale by = scale_of(&f);
+    int32_t filter = 0;
+    widen(wide, 1, pixel, f.k);
+    for (; filter + 1 < f.count; filter += 2) {
         const uint32_t *x = wide;
-        const int8_t *const end = weights + (filters->k & ~1) * 2;
-        int32_t a = filters->bias[filter], b = filters->bias[filter + 1];
-        while (weights != end) {
-            const uint32_t w = detc_load4(weights);
-            a = detc_multiplied(*x, detc_even(w), a);
-            b = detc_multiplied(*x, detc_odd(w), b);
-            weights += 4;
-            x++;
+        const int8_t *const end = weights + (f.k & ~1) * 2;
+        int32_t a = f.bias[filter], b = f.bias[filter + 1];
+        for (; weights != end; weights += 4, x++) {
+            const uint32_t four = detc_load4(weights);
+            a = detc_multiplied(*x, detc_even(four), a);
+            b = detc_multiplied(*x, detc_odd(four), b);
         }
-        if (filters->k & 1) {
+        if (f.k & 1) {
             a = detc_multiplied(*x, (uint16_t)weights[0], a);
             b = detc_multiplied(*x, (uint16_t)weights[1], b);
             weights += 2;
         }
-        const scale sa = scale_of(&filters->rescale, filter), sb = scale_of(&filters->rescale, filter + 1);
-        store2(output + filter, a, &sa, b, &sb, &r);
+        if (f.rescale.left) {
+            a = shifted(a, f.rescale.left[filter]);
+            b = shifted(b, f.rescale.left[filter + 1]);
+        }
+        choose(&by, &f.rescale, filter);
+        store2(output + filter, a, b, &by);
     }
-    if (filters->count & 1) {
-        output[filters->count - 1] = single_filter(filters, wide, 1);
+    if (filter < f.count) {
+        output[filter] = single_filter(&f, wide, 1);
     }
 }
 

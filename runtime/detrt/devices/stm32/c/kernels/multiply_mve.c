@@ -14,62 +14,74 @@ DETC_INLINE int8x16_t alternate(const int8_t *weights, mve_pred16_t valid)
     return vldrbq_gather_offset_z_s8(weights, vidupq_n_u8(0, 2), valid);
 }
 
-/* Four sums of one filter, rescaled and held to the output's range, written `offsets` apart. */
-DETC_INLINE void store4(const detc_filters *f, int32_t filter, int32x4_t sums, int8_t *output, uint32x4_t offsets)
+/* What all filters have in common: the output's zero and range, and how far apart the four pixels of the output lie. */
+typedef struct {
+    int32x4_t zero, low, high;
+    uint32x4_t offsets;
+} ending;
+
+/* Four sums of one filter, rescaled, held to the output's range and written. */
+DETC_INLINE void store4(const detc_filters *f, int32_t filter, const int32_t *sums, int8_t *output, const ending *end)
 {
+    int32x4_t a = vaddq_n_s32(vldrwq_s32(sums), f->bias[filter]);
     if (f->rescale.left) {
-        sums = vshlq_r_s32(sums, f->rescale.left[filter]);
+        a = vshlq_r_s32(a, f->rescale.left[filter]);
     }
-    sums = vmulhq_s32(sums, vdupq_n_s32(f->rescale.multiplier[filter]));
-    sums = vrshlq_n_s32(sums, -(int32_t)f->rescale.right[filter]);
-    sums = vaddq_n_s32(sums, f->to.zero);
-    sums = vmaxq_s32(sums, vdupq_n_s32(f->to.low));
-    sums = vminq_s32(sums, vdupq_n_s32(f->to.high));
-    vstrbq_scatter_offset_s32(output + filter, offsets, sums);
+    a = vmulhq_s32(a, vdupq_n_s32(f->rescale.multiplier[filter]));
+    a = vaddq_s32(vrshlq_n_s32(a, -(int32_t)f->rescale.right[filter]), end->zero);
+    vstrbq_scatter_offset_s32(output, end->offsets, vminq_s32(vmaxq_s32(a, end->low), end->high));
 }
 
-/* Two filters over four pixels. */
-DETC_INLINE void pair_of_filters(const detc_filters *f, int32_t filter, const int8_t *lanes, int8_t *output, uint32x4_t offsets)
+/* The products of two filters with four pixels: sums [2][4]. Apart from what uses them, because the loop needs all registers. */
+static DETC_APART void add_up(const int8_t *weights, const int8_t *lanes, int32_t k, int32_t *sums)
 {
-    const int32_t k = f->k;
-    const int8_t *weights = f->weights + filter * k;
+    int32_t a0 = 0, a1 = 0, a2 = 0, a3 = 0, b0 = 0, b1 = 0, b2 = 0, b3 = 0;
     const int8_t *x0 = lanes, *x1 = x0 + k, *x2 = x1 + k, *x3 = x2 + k;
-    int32_t a0 = f->bias[filter], a1 = a0, a2 = a0, a3 = a0;
-    int32_t b0 = f->bias[filter + 1], b1 = b0, b2 = b0, b3 = b0;
-    for (int32_t vectors = k / 16; vectors > 0; vectors--) {
+    for (const int8_t *const end = weights + (k & ~15) * 2; weights != end;) {
         const int8x16x2_t w = vld2q_s8(weights);
-        const int8x16_t v0 = vldrbq_s8(x0), v1 = vldrbq_s8(x1), v2 = vldrbq_s8(x2), v3 = vldrbq_s8(x3);
-        a0 = vmladavaq_s8(a0, v0, w.val[0]);
-        a1 = vmladavaq_s8(a1, v1, w.val[0]);
-        a2 = vmladavaq_s8(a2, v2, w.val[0]);
-        a3 = vmladavaq_s8(a3, v3, w.val[0]);
-        b0 = vmladavaq_s8(b0, v0, w.val[1]);
-        b1 = vmladavaq_s8(b1, v1, w.val[1]);
-        b2 = vmladavaq_s8(b2, v2, w.val[1]);
-        b3 = vmladavaq_s8(b3, v3, w.val[1]);
+        int8x16_t x = vldrbq_s8(x0);
+        a0 = vmladavaq_s8(a0, x, w.val[0]);
+        b0 = vmladavaq_s8(b0, x, w.val[1]);
+        x = vldrbq_s8(x1);
+        a1 = vmladavaq_s8(a1, x, w.val[0]);
+        b1 = vmladavaq_s8(b1, x, w.val[1]);
+        x = vldrbq_s8(x2);
+        a2 = vmladavaq_s8(a2, x, w.val[0]);
+        b2 = vmladavaq_s8(b2, x, w.val[1]);
+        x = vldrbq_s8(x3);
+        a3 = vmladavaq_s8(a3, x, w.val[0]);
+        b3 = vmladavaq_s8(b3, x, w.val[1]);
         weights += 32;
         x0 += 16;
         x1 += 16;
         x2 += 16;
         x3 += 16;
     }
-    if (k % 16) {
-        const mve_pred16_t valid = vctp8q((uint32_t)(k % 16));
+    if (k & 15) {
+        const mve_pred16_t valid = vctp8q((uint32_t)(k & 15));
         const int8x16_t a = alternate(weights, valid), b = alternate(weights + 1, valid);
-        const int8x16_t v0 = vldrbq_z_s8(x0, valid), v1 = vldrbq_z_s8(x1, valid);
-        const int8x16_t v2 = vldrbq_z_s8(x2, valid), v3 = vldrbq_z_s8(x3, valid);
-        a0 = vmladavaq_s8(a0, v0, a);
-        a1 = vmladavaq_s8(a1, v1, a);
-        a2 = vmladavaq_s8(a2, v2, a);
-        a3 = vmladavaq_s8(a3, v3, a);
-        b0 = vmladavaq_s8(b0, v0, b);
-        b1 = vmladavaq_s8(b1, v1, b);
-        b2 = vmladavaq_s8(b2, v2, b);
-        b3 = vmladavaq_s8(b3, v3, b);
+        lanes += k & ~15;
+        int8x16_t x = vldrbq_z_s8(lanes, valid);
+        a0 = vmladavaq_s8(a0, x, a);
+        b0 = vmladavaq_s8(b0, x, b);
+        x = vldrbq_z_s8(lanes += k, valid);
+        a1 = vmladavaq_s8(a1, x, a);
+        b1 = vmladavaq_s8(b1, x, b);
+        x = vldrbq_z_s8(lanes += k, valid);
+        a2 = vmladavaq_s8(a2, x, a);
+        b2 = vmladavaq_s8(b2, x, b);
+        x = vldrbq_z_s8(lanes += k, valid);
+        a3 = vmladavaq_s8(a3, x, a);
+        b3 = vmladavaq_s8(b3, x, b);
     }
-    const int32x4_t a = {a0, a1, a2, a3}, b = {b0, b1, b2, b3};
-    store4(f, filter, a, output, offsets);
-    store4(f, filter + 1, b, output, offsets);
+    sums[0] = a0;
+    sums[1] = a1;
+    sums[2] = a2;
+    sums[3] = a3;
+    sums[4] = b0;
+    sums[5] = b1;
+    sums[6] = b2;
+    sums[7] = b3;
 }
 
 /* The last filter of an odd number. */
@@ -89,13 +101,20 @@ DETC_INLINE int8_t single_filter(const detc_filters *f, const int8_t *pixel)
 
 void detc_multiply_lanes(const detc_filters *filters, const int8_t *lanes, int8_t *output, int32_t stride)
 {
-    const uint32x4_t offsets = vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)stride);
-    for (int32_t filter = 0; filter + 1 < filters->count; filter += 2) {
-        pair_of_filters(filters, filter, lanes, output, offsets);
+    const detc_filters f = *filters; /* a copy: what is written to the output does not change it */
+    const ending end = {vdupq_n_s32(f.to.zero), vdupq_n_s32(f.to.low), vdupq_n_s32(f.to.high),
+                        vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)stride)};
+    const int8_t *weights = f.weights;
+    int32_t filter = 0;
+    for (; filter + 1 < f.count; filter += 2, weights += 2 * f.k, output += 2) {
+        int32_t sums[8];
+        add_up(weights, lanes, f.k, sums);
+        store4(&f, filter, sums, output, &end);
+        store4(&f, filter + 1, sums + 4, output + 1, &end);
     }
-    if (filters->count & 1) {
+    if (filter < f.count) {
         for (int32_t lane = 0; lane < DETC_LANES; lane++) {
-            output[lane * stride + filters->count - 1] = single_filter(filters, lanes + lane * filters->k);
+            output[lane * stride] = single_filter(&f, lanes + lane * f.k);
         }
     }
 }
