@@ -49,9 +49,13 @@ class RandomNet(nn.Module):
 
 @dataclass
 class Builder:
-    """Adds layers to the module, to the plan and to the list of maps that others may read."""
+    """Adds layers to the module, to the plan and to the list of maps that others may read.
+
+    `ties`: all scales of weights are powers of two, so that sums lie halfway between two numbers of the output.
+    """
 
     rng: np.random.Generator
+    ties: bool = False
     model: RandomNet = field(default_factory=RandomNet)
     tensors: dict[str, dict[str, Any]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
@@ -105,9 +109,9 @@ class Builder:
         size = _size((h, w), k, stride, pad, dilation)
         if min(size) < 1:
             return self.conv(x, channels, (1, 1), act, same=True)
-        bias, norm, name = self.chance(0.8), self.chance(0.4), f"{len(self.steps)}"
+        bias, norm, name = self.chance(0.8), self.chance(0.4) and not self.ties, f"{len(self.steps)}"
         conv = nn.Conv2d(c, channels, k, stride=stride, dilation=dilation, groups=groups, bias=bias)
-        _spoil(conv, self.rng)
+        _spoil(conv, self.rng, self.ties)
         self.model.add_module(f"c{name}", conv)
         if norm:
             self.model.add_module(f"n{name}", _norm(channels, self.rng))
@@ -138,7 +142,7 @@ class Builder:
                 x = self.step("reorder", [x], [h * w * c], lambda model, t: t.flatten(1), moves=True, axes=[2, 0, 1])
         name, features = f"{len(self.steps)}", int(self.rng.integers(2, 9))
         linear = nn.Linear(self.shape(x)[0], features, bias=self.chance(0.8))
-        _spoil(linear, self.rng)
+        _spoil(linear, self.rng, self.ties)
         self.model.add_module(f"c{name}", linear)
         attributes = {"module": f"c{name}", "norm": "", **({"reorder_weights": reorder} if reorder else {})}
         return self.step("dense", [x], [features], lambda model, t: model.get_submodule(f"c{name}")(t),
@@ -205,13 +209,16 @@ class Builder:
         h, w, c = self.shape(x)
         kind = self.pick("channels", "shuffle", "space_to_depth", "pad", "table")
         if kind == "channels" and c > 1:
-            every = 2 if c > 3 and self.chance(0.4) else 1
-            first = int(self.rng.integers(0, c - 1))
+            every = 2 if c > 2 and self.chance(0.6) else 1
+            first = int(self.rng.integers(0, 1 + (c > 4)))
             count = (c - 1 - first) // every + 1
             return self.step("channels", [x], [h, w, count], lambda model, t: t[:, first::every], moves=True,
                              first=first, count=count, every=every)  # fmt: skip
-        if kind == "shuffle" and c % 2 == 0:
-            return self.step("shuffle", [x], [h, w, c], lambda model, t: F.channel_shuffle(t, 2), moves=True, groups=2)
+        if kind == "shuffle" and (c % 3 == 0 or c % 2 == 0):
+            deal = 3 if c % 3 == 0 else 2
+            return self.step(
+                "shuffle", [x], [h, w, c], lambda model, t: F.channel_shuffle(t, deal), moves=True, groups=deal
+            )
         if kind == "space_to_depth" and h % 2 == 0 and w % 2 == 0:
             order = self.pick([[0, 0], [0, 1], [1, 0], [1, 1]], [[0, 0], [1, 0], [0, 1], [1, 1]])
             cut = lambda model, t: torch.cat([t[:, :, r::2, q::2] for r, q in order], 1)  # noqa: E731
@@ -240,7 +247,7 @@ def _activation(act: list[Any]) -> Made:
 
 
 @torch.no_grad()
-def _spoil(layer: nn.Conv2d | nn.Linear, rng: np.random.Generator) -> None:
+def _spoil(layer: nn.Conv2d | nn.Linear, rng: np.random.Generator, ties: bool) -> None:
     """Weights of scales that differ by channel, some dead or with a bias alone; biases of both signs."""
     torch.manual_seed(int(rng.integers(1 << 30)))
     out = len(layer.weight)
@@ -248,6 +255,11 @@ def _spoil(layer: nn.Conv2d | nn.Linear, rng: np.random.Generator) -> None:
     if rng.random() < 0.15:
         sizes *= float(rng.choice([1e-6, 1e-3, 30.0]))
     layer.weight.normal_(0.0, 1.0).mul_(sizes.view(-1, *[1] * (layer.weight.dim() - 1)))
+    if ties:
+        largest = layer.weight.flatten(1).abs().amax(1).view(-1, *[1] * (layer.weight.dim() - 1))
+        grid = 2.0 ** torch.ceil(torch.log2(largest / 127))
+        layer.weight.copy_(torch.round(layer.weight / grid) * grid)
+        layer.weight.flatten(1)[:, 0] = 127 * grid.flatten()
     layer.weight[torch.from_numpy(rng.random(out) < 0.08)] = 0.0
     if layer.bias is not None:
         layer.bias.normal_(0.0, float(rng.choice([0.0, 0.3, 2.0])))

@@ -1,7 +1,8 @@
 """Random networks for the int8 arithmetic: a torch module, the lock that plans it, ranges and pictures. Small, of every kind.
 
 `random_net(seed)` gives a net; `program(seed)` what is made of it, for tests that need no torch module. Seeds 0 .. 59 together
-have every kernel, both pools, residual adds, negative biases, saturation, extreme shifts, asymmetric pads, groups, dilation.
+have every kernel, both pools, residual adds, negative biases, saturation, extreme shifts, asymmetric pads, groups, dilation; one
+in five has scales that are powers of two, so that many sums lie halfway between two numbers.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def random_net(seed: int) -> Case:
     """The net of a seed, with its lock, and ranges between those that would saturate hard and those that are far too wide."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    build = Builder(rng)
+    build = Builder(rng, ties=seed % len(ENCODINGS) == 4)
     channels = build.pick(1, 3, 3, 4)
     size = [build.pick(8, 11, 14), build.pick(8, 13, 16)]
     if seed % 7 == 0:
@@ -116,12 +117,47 @@ def random_net(seed: int) -> Case:
         "plan": plan,
     }
     case = Case(build.model.eval(), lock, {})
-    case.ranges = _ranges(case, rng)
+    case.ranges = _ranges(case, rng, build.ties)
     return case
 
 
 @torch.no_grad()
-def _ranges(case: Case, rng: np.random.Generator) -> dict[str, tuple[float, float]]:
+def wide_net() -> Case:
+    """One layer whose sums lie around 2^25 on a white picture and whose output still tells their last bits."""
+    case = random_net(0)
+    model, features = RandomNet(), 16 * 16 * 4
+    model.add_module("c", torch.nn.Linear(features, 8))
+    weights = torch.full((8, features), 127.0)
+    weights[:, 1::2] = torch.arange(100.0, 108.0)[:, None]
+    model.get_submodule("c").weight.copy_(weights)
+    sums = 250.0 * weights.sum(1)
+    model.get_submodule("c").bias.copy_(-sums)
+    model.lines = [("flat", lambda net, x: x.permute(0, 2, 3, 1).flatten(1), ("frame",)),
+                   ("out", lambda net, x: net.get_submodule("c")(x), ("flat",))]  # fmt: skip
+    model.outputs = {"flat": ("out",)}
+    frame = {"name": "frame", "shape": [4, 16, 16], "order": "rgba"}
+    encoding = {"kind": "affine", "scale": 1.0, "offset": 0.0, "mean": [0.0] * 4, "std": [1.0] * 4}
+    step = {
+        "name": "out",
+        "kernel": "dense",
+        "inputs": ["flat"],
+        "output": "out",
+        "nodes": ["out"],
+        "where": "",
+        "activation": None,
+    }
+    tensors = {"frame": [16, 16, 4], "flat": [features], "out": [8]}
+    case.lock["model"].update(input={**frame, "encoding": encoding}, outputs={"flat": ["out"]})
+    case.lock["plan"] = {
+        "schema": 1, "input": "frame", "outputs": {"flat": ["out"]}, "aliases": {"flat": "frame"},
+        "tensors": {n: {"shape": s, "quant": "frame" if n == "flat" else n} for n, s in tensors.items()},
+        "steps": [{**step, "module": "c", "norm": ""}],
+    }  # fmt: skip
+    return Case(model.eval(), case.lock, {"out": (-400.0, 400.0)})
+
+
+@torch.no_grad()
+def _ranges(case: Case, rng: np.random.Generator, ties: bool) -> dict[str, tuple[float, float]]:
     values = case.model.values(case.encoded(case.pictures(2, 99)))
     plan = case.lock["plan"]
     roots = {t["quant"] for t in plan["tensors"].values()} - {"frame"}
@@ -130,7 +166,12 @@ def _ranges(case: Case, rng: np.random.Generator) -> dict[str, tuple[float, floa
     found = {}
     for name in sorted(roots):
         share = float(rng.choice([0.1, 0.3, 0.7, 1.0, 1.0, 1.0, 1.3, 40.0]))
-        found[name] = (float(values[name].min()) * share, float(values[name].max()) * share)
+        low, high = float(values[name].min()) * share, float(values[name].max()) * share
+        if ties and high > low:  # a scale that is a power of two
+            scale = 2.0 ** np.ceil(np.log2((max(high, 0.0) - min(low, 0.0)) / 255))
+            zero = np.clip(np.round(-128 - min(low, 0.0) / scale), -128, 127)
+            low, high = float((-128 - zero) * scale), float((127 - zero) * scale)
+        found[name] = (low, high)
     return found
 
 
