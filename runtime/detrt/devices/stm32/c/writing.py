@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from detrt.devices.stm32.c.description import NAME as DESCRIPTION
+from detrt.devices.stm32.c.description import description
 from detrt.devices.stm32.c.detector import Picture, detector_c, detector_h, picture_c, picture_h, test_card
 from detrt.devices.stm32.c.headers import config_h, network_h, weights_c, weights_h
 from detrt.devices.stm32.c.layers import network_of
@@ -47,6 +49,7 @@ def write(
         "network_config.h": config_h(network, order, flash_budget(lock), head is not None),
         "network_weights.h": weights_h(network),
         "network_weights.c": weights_c(network),
+        DESCRIPTION: description(network),
     }
     if head is not None:
         names = _names(head, classes)

@@ -1,0 +1,95 @@
+"""network.json of the folder c/: what the C code is made of, for the programs that measure it.
+
+{"schema": 1, "name", "target",
+ "layers": [{"name", "function", "kernel", "macs", "output": [height, width, channels]}],
+ "pools": [{"name", "used", "bytes"}], "arena": bytes, "constants": bytes, "input": bytes,
+ "macs": {"dense", "separable", "inverted"}}
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from detrt.devices.stm32.c.layers import Layer, Network
+from detrt.devices.stm32.program import Conv, Depthwise, Step
+from detrt.errors import DetrtError
+
+SCHEMA = 1
+NAME = "network.json"
+KINDS = ("dense", "separable", "inverted")
+
+
+def description(network: Network) -> str:
+    """The text of network.json."""
+    said = {
+        "schema": SCHEMA,
+        "name": network.program.name,
+        "target": network.target,
+        "layers": [
+            {
+                "name": layer.step.name,
+                "function": f"run_{layer.c_name}",
+                "kernel": layer.call.kernel,
+                "macs": layer.call.macs,
+                "output": list(network.program.tensors[layer.step.output].shape),
+            }
+            for layer in network.layers
+        ],
+        "pools": [{"name": pool.name, "used": pool.used, "bytes": pool.capacity} for pool in network.arena.pools],
+        "arena": network.arena.bytes,
+        "constants": network.constant_bytes,
+        "input": network.input.bytes,
+        "macs": macs_by_kind(network.layers),
+    }
+    return json.dumps(said, indent=1, ensure_ascii=True) + "\n"
+
+
+def read_description(folder: Path) -> dict[str, Any]:
+    """network.json of a folder c/. Raises DetrtError where it is missing or of another schema."""
+    path = folder / NAME
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DetrtError("there is no C code here", folder, "export the model again: detc export") from error
+    except (OSError, ValueError) as error:
+        raise DetrtError(f"cannot be read: {error}", path) from error
+    if not isinstance(said, dict) or said.get("schema") != SCHEMA:
+        raise DetrtError(f"is not of schema {SCHEMA}", path, "export the model again: detc export")
+    return said
+
+
+def macs_by_kind(layers: tuple[Layer, ...]) -> dict[str, int]:
+    """Products by the kinds that the cores' `cycles` tell apart.
+
+    A depthwise conv and the 1x1 convs behind it are separable; where a 1x1 conv widens the map before it and one narrows it
+    behind, all of them are inverted (residuals). All else is dense.
+    """
+    makers = {layer.step.output: layer for layer in layers}
+    kinds: dict[str, str] = {}
+    for layer in layers:
+        step = layer.step
+        if not isinstance(step, Depthwise):
+            continue
+        before = makers.get(step.inputs[0])
+        behind = [user for user in layers if step.output in user.step.inputs and _pointwise(user.step)]
+        narrowed = any(_growth(user.step) < 1 for user in behind)
+        if before is not None and _pointwise(before.step) and _growth(before.step) > 1 and narrowed:
+            kinds |= {one.step.name: "inverted" for one in (before, layer, *behind)}
+        else:
+            kinds |= {one.step.name: "separable" for one in (layer, *behind) if one.step.name not in kinds}
+    found = dict.fromkeys(KINDS, 0)
+    for layer in layers:
+        found[kinds.get(layer.step.name, "dense")] += layer.call.macs
+    return found
+
+
+def _pointwise(step: Step) -> bool:
+    return isinstance(step, Conv) and step.weight.shape[1:3] == (1, 1)
+
+
+def _growth(step: Step) -> float:
+    """Channels that a pointwise convolution gives for each that it reads."""
+    assert isinstance(step, Conv)
+    return len(step.weight) / (step.weight.shape[3] * step.groups)
