@@ -17,6 +17,7 @@ from detc.ir.ops.norm import Dropout
 from detc.ir.ops.pool import AvgPool, MaxPool, SamplePool, Upsample
 from detc.ir.ops.source import Input
 from detc.semantics.program import Model
+from detc.targets.stm32.head_checks import check_heads
 from detc.targets.stm32.quants import share_quants
 from detc.targets.stm32.steps import Shape, Step, Steps
 
@@ -59,7 +60,8 @@ CLAMPS, TABLES = frozenset(("average_pool",)), frozenset(("conv", "depthwise", "
 
 
 def steps_of(graph: Graph, model: Model) -> tuple[Steps, tuple[Finding, ...]]:
-    """The steps of a lowered graph (batch norm folded, activations fused), with a finding for each layer without a kernel.
+    """The steps of a lowered graph (batch norm folded, activations fused), with a finding for each layer without a kernel,
+    and for each head that the post-processing does not decode.
 
     `model.graph` is the graph before lowering: there stands what a folded batch norm was. Where a layer has no kernel the
     steps go on as if it had one, so that all findings are made at once; steps with findings are fit for no plan.
@@ -67,7 +69,7 @@ def steps_of(graph: Graph, model: Model) -> tuple[Steps, tuple[Finding, ...]]:
     lowering = _Lowering(graph, model)
     for node in graph:
         lowering.visit(node)
-    return lowering.done(), tuple(lowering.findings)
+    return lowering.done(), (*lowering.findings, *check_heads(model))
 
 
 Pair = tuple[int, int]

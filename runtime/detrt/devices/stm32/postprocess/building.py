@@ -84,7 +84,7 @@ def detector(
         raise DetrtError(
             f"whole numbers have no soft suppression `{options.soft}`",
             f"{place}.soft",
-            "soft = none, or detect in float",
+            "leave `soft` out of the head",
         )
     if options.classes > MOST_CLASSES:
         raise DetrtError(f"{options.classes} classes", f"{place}.classes", f"at most {MOST_CLASSES} in whole numbers")
