@@ -1,35 +1,54 @@
-"""Time of one picture on this machine: the generated net in torch, and the artifacts in their simulator."""
+"""Time of one picture on this machine: the generated net in torch, and the artifacts in their simulator.
+
+Of artifacts that hold C code (or a build that has some): instructions of every layer, MACs an instruction, RAM and flash, on an
+emulated Cortex-M and under callgrind; the time of a picture on every board, estimated; and the figures of ST Edge AI Core where
+it is installed."""
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from detc.commands.outcome import OK, refuse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", help="a spec that was built, or its build folder")
+    parser.add_argument(
+        "spec", metavar="SPEC", help="a spec that was built, its build folder, or artifacts with C code"
+    )
     parser.add_argument("--target", metavar="NAME", help="the target it was built for")
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="pictures that are timed (default: 20)")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--on",
+        action="append",
+        default=[],
+        metavar="MACHINE",
+        help="where C code is measured: host, qemu-m4, qemu-m7, qemu-m55; may be repeated (default: qemu-m7 and host)",
+    )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the figures there as JSON too")
 
 
 def run(args: argparse.Namespace) -> int:
+    from detc.commands import benchmark_c
     from detc.commands.finished import find_build
 
+    if benchmark_c.holds_code(Path(args.spec)):
+        return benchmark_c.run(Path(args.spec), args.on, args.out)
     folder = find_build(args.spec, args.target)
     if isinstance(folder, str):
         return refuse(folder, f"build first: detc build {args.spec}")
     if args.runs < 1:
         return refuse(f"--runs {args.runs}: at least 1 picture is needed")
-    return benchmark(folder, args.runs, args.device, args.out)
+    return benchmark(folder, args.runs, args.device, args.out, args.on)
 
 
-def benchmark(folder: Path, runs: int, device: str, out: Path | None) -> int:
-    """Prints the times of a build, and writes them to `out`."""
+def benchmark(folder: Path, runs: int, device: str, out: Path | None, on: Sequence[str] = ()) -> int:
+    """Prints the times of a build, and what its C code costs if it has some; writes them to `out`."""
+    from detc.commands import benchmark_c
     from detc.commands.writing import write_whole
     from detrt.errors import DetrtError
     from detrt.timing import time_build
@@ -40,7 +59,15 @@ def benchmark(folder: Path, runs: int, device: str, out: Path | None) -> int:
         return refuse(str(error))
     for timing in timings:
         print(timing.line())
+    figures: dict[str, Any] = {"schema": 1, "timings": [t.as_dict() for t in timings]}
+    if benchmark_c.holds_code(folder / "artifacts"):
+        print()
+        measured = benchmark_c.measured(folder / "artifacts", on)
+        if isinstance(measured, str):
+            refuse(measured)
+        else:
+            figures["c"] = measured
     if out is not None:
-        write_whole(out, json.dumps({"schema": 1, "timings": [t.as_dict() for t in timings]}, indent=2) + "\n")
+        write_whole(out, json.dumps(figures, indent=2) + "\n")
         print(f"wrote {out}")
     return OK

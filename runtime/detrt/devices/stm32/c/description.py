@@ -1,6 +1,6 @@
 """network.json of the folder c/: what the C code is made of, for the programs that measure it.
 
-{"schema": 1, "name", "target",
+{"schema": 1, "name", "target", "series": ST's word for its family ("stm32h7"), "" if there is none,
  "layers": [{"name", "function", "kernel", "macs", "output": [height, width, channels]}],
  "pools": [{"name", "used", "bytes"}], "arena": bytes, "constants": bytes, "input": bytes,
  "macs": {"dense", "separable", "inverted"}}
@@ -27,6 +27,7 @@ def description(network: Network) -> str:
         "schema": SCHEMA,
         "name": network.program.name,
         "target": network.target,
+        "series": network.series,
         "layers": [
             {
                 "name": layer.step.name,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +11,9 @@ from detrt.devices.stm32.c.arena import Arena, Place, arena_of
 from detrt.devices.stm32.c.calls import Call, call_of
 from detrt.devices.stm32.c.naming import comment, identifiers
 from detrt.devices.stm32.program import Program, Step, Tensor
+
+SERIES = re.compile(r"stm32([a-z]\d|wb|wba|mp\d)")
+"""Families of parts, as ST's tools name them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,7 @@ class Network:
     names: Mapping[str, str]
     source: str
     target: str
+    series: str
 
     @property
     def input(self) -> Tensor:
@@ -85,4 +90,5 @@ def network_of(program: Program, plan: Mapping[str, Any], lock: Mapping[str, Any
     )
     target = lock.get("target") or {}
     source = str((lock.get("spec") or {}).get("file") or program.name)
-    return Network(program, arena, layers, identifiers(program.tensors), source, str(target.get("name", "")))
+    series = next((name for name in target.get("lineage", ()) if SERIES.fullmatch(name)), "")
+    return Network(program, arena, layers, identifiers(program.tensors), source, str(target.get("name", "")), series)
