@@ -22,7 +22,7 @@ from detrt.devices.stm32.c.weights_layout import folded_bias, narrow, paired
 
 FOLDER = Path(home.__file__).parent
 KERNELS, BOARDS = FOLDER / "kernels", FOLDER / "boards"
-FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Werror", "-ffp-contract=off")
+FLAGS = ("-std=c99", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Werror", "-ffp-contract=off")
 CORES = {
     "netduinoplus2": ("-mcpu=cortex-m4", "-mfpu=fpv4-sp-d16"),
     "mps2-an500": ("-mcpu=cortex-m7", "-mfpu=fpv5-sp-d16"),

@@ -124,6 +124,9 @@ def _weighted(rng: Rng, kind, of, weight: Int8, shape, out, **more) -> Case:  # 
     output, channels = _tensor(rng, out), out[-1]
     bias = rng.integers(-(10 ** int(rng.integers(1, 7))), 10 ** int(rng.integers(1, 7)), channels, dtype=np.int32)
     filters = weight.reshape(-1, channels).T if kind is p.Depthwise else weight
+    if rng.random() < 0.1:  # as large as the proof of the accumulators allows
+        room = 2**31 - 1 - _bounds(filters, np.zeros_like(bias))
+        bias = (room * rng.choice([-1, 1], channels)).astype(np.int32)
     more |= {name: of[name] for name in ("stride", "pad", "dilation") if name in of} | _held(rng, output.quant.zero)
     factors = _factors(rng, _bounds(filters, bias))
     step = kind(name="s", inputs=("x",), output="y", weight=weight, bias=bias, rescale=factors, **more)

@@ -6,10 +6,13 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import stm32_loops
 from stm32_c_cases import build, build_for, emulate, fnv, header_numbers, overlapping, program_text
 from stm32_cases import Case, cases
+
+from detrt.devices.stm32 import kernels
 
 Needs = Callable[[str, str], None]
 SANITISED = ("-O1", "-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all")
@@ -42,6 +45,12 @@ def test_kernels_equal_the_formulas(tmp_path: Path, needs_program: Needs) -> Non
     some = cases(1, {}, otherwise=1)
     program = build(written(tmp_path, some), "-O0")
     same(subprocess.run([program], capture_output=True, text=True, check=True).stdout, some)
+
+
+def test_the_simulator_equals_the_formulas() -> None:
+    for case in cases(1, {}, otherwise=1):
+        loops = stm32_loops.run(case.step, case.inputs, case.quants, case.output)
+        assert np.array_equal(kernels.run(case.step, case.inputs, case.quants, case.output), loops), case.step
 
 
 @pytest.mark.long

@@ -12,6 +12,9 @@
    Scratch: bytes that a kernel overwrites and whose content it does not keep, aligned to 8. The macros DETC_*_SCRATCH say how
    many; the planner computes the same (scratch.py). Kernels without a macro need none: they take no scratch pointer.
 
+   Words are loaded at any address, so maps, weights and tables must lie in memory of type Normal: where the processor's own map says
+   Device, as for the SDRAM of an STM32H7 at 0xD0000000, the MPU has to say otherwise.
+
    Overlap: where input and output may share bytes. Kernels write the pixels of a map in the order of memory. Let low(p) be the
    lowest offset in the input that is read for any pixel >= p of the output; n the pixels and c the channels of the output. Then
    the output may lie anywhere where, for all p in 0 .. n - 1,

@@ -6,6 +6,12 @@
 
 #if defined(DETC_DSP)
 
+/* A number as a pair whose second is 0. */
+DETC_INLINE uint32_t alone(int8_t number)
+{
+    return (uint32_t)number & 0xFFFFu;
+}
+
 /* Pixel as pairs of halves, each `step` words behind the last; a missing second half is 0. */
 DETC_INLINE void widen(uint32_t *to, int32_t step, const int8_t *pixel, int32_t k)
 {
@@ -19,8 +25,8 @@ DETC_INLINE void widen(uint32_t *to, int32_t step, const int8_t *pixel, int32_t 
         to += 2 * step;
     }
     for (int32_t rest = k & 3; rest > 0; rest -= 2) {
-        const uint32_t second = rest > 1 ? (uint32_t)(uint16_t)pixel[1] : 0u;
-        *to = (uint32_t)(uint16_t)pixel[0] | second << 16;
+        const uint32_t second = rest > 1 ? (uint32_t)pixel[1] : 0u;
+        *to = alone(pixel[0]) | second << 16;
         pixel += 2;
         to += step;
     }
@@ -111,7 +117,7 @@ DETC_INLINE const int8_t *add_pixels(sums *s, const int8_t *weights, const int8_
         x = add_next(s, x, weights);
     }
     if (k & 1) {
-        add_pair(s, x, (uint16_t)weights[0], (uint16_t)weights[1]);
+        add_pair(s, x, alone(weights[0]), alone(weights[1]));
         weights += 2;
     }
     return weights;
@@ -125,12 +131,12 @@ DETC_INLINE int8_t single_filter(const detc_filters *f, const uint32_t *x, int32
     int32_t sum = f->bias[filter];
     int32_t i = 0;
     for (; i + 1 < f->k; i += 2) {
-        const uint32_t both = (uint32_t)(uint16_t)weights[i] | (uint32_t)weights[i + 1] << 16;
+        const uint32_t both = alone(weights[i]) | (uint32_t)weights[i + 1] << 16;
         sum = detc_multiplied(*x, both, sum);
         x += step;
     }
     if (i < f->k) {
-        sum = detc_multiplied(*x, (uint16_t)weights[i], sum);
+        sum = detc_multiplied(*x, alone(weights[i]), sum);
     }
     return detc_held(detc_rescaled_channel(sum, &f->rescale, filter), &f->to);
 }
@@ -182,8 +188,8 @@ void detc_multiply_pixel(const detc_filters *filters, const int8_t *pixel, int8_
             b = detc_multiplied(*x, detc_odd(four), b);
         }
         if (f.k & 1) {
-            a = detc_multiplied(*x, (uint16_t)weights[0], a);
-            b = detc_multiplied(*x, (uint16_t)weights[1], b);
+            a = detc_multiplied(*x, alone(weights[0]), a);
+            b = detc_multiplied(*x, alone(weights[1]), b);
             weights += 2;
         }
         if (f.rescale.left) {
