@@ -54,6 +54,7 @@ def compile_program(program: Program, target: str | None) -> Compilation:
             done.model, done.graph, done.metrics, done.limits = chosen, part.graph, part.metrics, part.limits
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
+            done.units, done.errors = part.units, part.errors
             chosen.graph = part.graph or chosen.graph
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     gates += program.target.gates if program.target else []
@@ -97,6 +98,8 @@ def _compile_model(program: Program, model: Model) -> Compilation:
         judgement.groups,
         judgement.memory,
         judgement.titles,
+        judgement.units,
+        judgement.errors,
     )
 
 

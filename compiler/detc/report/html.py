@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from detc.diagnostics import Finding, Source, Span
-from detc.report.figures import amount, count, short, size
+from detc.report.figures import amount, count, short
 from detc.report.layers import layer_table
 from detc.report.picture import net_picture
 from detc.report.subject import Compilation
-from detc.report.text import tally, title_of
+from detc.report.text import said_of, tally, title_of
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
@@ -51,9 +51,13 @@ def _figures(compilation: Compilation) -> list[tuple[str, str, str]]:
     shown = []
     for name, value in compilation.metrics.items():
         if isinstance(value, int | float):
-            in_bytes = name.endswith("_bytes")
+            in_bytes = name.endswith("_bytes") or compilation.units.get(name) == "B"
             exact = f"{count(value)} bytes" if in_bytes else count(value)
-            shown.append((title_of(name, compilation), size(value) if in_bytes else short(value), exact))
+            told = in_bytes or name in compilation.units
+            said = said_of(name, compilation) if told else short(value)
+            shown.append((title_of(name, compilation), said, exact))
+        elif value:
+            shown.append((title_of(name, compilation), str(value), str(value)))
     return shown
 
 

@@ -22,6 +22,7 @@ def report_json(compilation: Compilation) -> dict[str, Any]:
         "fits": compilation.fits,
         "findings": [finding_json(finding) for finding in compilation.findings],
         "metrics": compilation.metrics,
+        "errors": compilation.errors,
         "limits": compilation.limits,
         "layers": compilation.layers,
         "groups": compilation.groups,

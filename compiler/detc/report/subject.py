@@ -15,7 +15,8 @@ class Compilation:
     """A spec as compiled. `model` is the one that the target holds (or the last of the file), `graph` its counted graph.
 
     `metrics`, `limits` (budget bars), `layers` (table rows) and `groups` are plain JSON values. `plan` is the target's mapping,
-    None without a target or where there is nothing to map. `fits` is true if no finding is an error.
+    None without a target or where there is nothing to map. `titles`, `units` and `errors` (shares) say how metrics are told.
+    `fits` is true if no finding is an error.
     """
 
     program: Program
@@ -30,6 +31,8 @@ class Compilation:
     groups: list[dict[str, Any]] = field(default_factory=list)
     memory: str = ""
     titles: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
     deploy: Deploy | None = None
 
     @property

@@ -9,11 +9,13 @@ from detc.diagnostics import Finding, has_errors
 from detc.diagnostics.render_text import render as render_findings
 from detc.diagnostics.visible import visible
 from detc.report.ansi import Terminal, table
-from detc.report.figures import amount, count, short, size
+from detc.report.figures import amount, count, short
 from detc.report.layers import layer_table
 from detc.report.subject import Compilation
 
 BAR = 24
+ROUGH = 10
+"""An estimate of so much or more is told without decimals."""
 
 
 def report_text(
@@ -88,9 +90,9 @@ def facts(compilation: Compilation, terminal: Terminal) -> str:
         return ""
     shown = [f"{count(figures['params'])} parameters", f"{short(figures['macs'])} multiplications a picture"]
     shown += [
-        f"{title_of(name, compilation)} {size(value) if name.endswith('_bytes') else count(value)}"
+        f"{title_of(name, compilation)} {said_of(name, compilation)}"
         for name, value in figures.items()
-        if name not in ("params", "macs") and isinstance(value, int | float)
+        if name not in ("params", "macs") and value != ""
     ]
     lines = ["  " + line for line in _wrapped(shown, terminal.width - 4)]
     if compilation.placeholders:
@@ -108,6 +110,19 @@ def title_of(metric: str, compilation: Compilation) -> str:
     """What a metric is called on paper: the target's word for it, else its name."""
     plain = {"params": "parameters", "macs": "multiplications a picture"}
     return compilation.titles.get(metric) or plain.get(metric) or metric.removesuffix("_bytes").replace("_", " ")
+
+
+def said_of(metric: str, compilation: Compilation) -> str:
+    """A metric with its unit; an estimate as `~281.9 KiB ±10 %`."""
+    value = compilation.metrics[metric]
+    if not isinstance(value, int | float):
+        return str(value)
+    in_bytes = compilation.units.get(metric) == "B" or metric.endswith("_bytes")
+    error = compilation.errors.get(metric)
+    if error and not in_bytes and value >= ROUGH:
+        value = round(value)
+    said = amount(value, "B" if in_bytes else compilation.units.get(metric, ""))
+    return f"~{said} ±{error:.0%}" if error else said
 
 
 def _wrapped(items: list[str], width: int) -> Iterator[str]:

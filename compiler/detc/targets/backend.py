@@ -30,6 +30,8 @@ class Judgement:
     groups: list[dict[str, Any]] = field(default_factory=list)
     memory: str = ""
     titles: dict[str, str] = field(default_factory=dict)
+    units: dict[str, str] = field(default_factory=dict)
+    errors: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

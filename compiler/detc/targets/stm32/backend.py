@@ -2,25 +2,55 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph
 from detc.semantics.program import Model, Target
 from detc.targets.backend import Judgement, TargetBackend
 from detc.targets.stm32.arena import plan_arena
-from detc.targets.stm32.facts import memories
+from detc.targets.stm32.costs import check_costs, costs_of, foreign_model
 from detc.targets.stm32.lowering import steps_of
-from detc.targets.stm32.plan import plan_json
+from detc.targets.stm32.memory_checks import check_target, own_runtime, usable
+from detc.targets.stm32.metrics import UNITS, errors, limits, metrics, titles
+from detc.targets.stm32.own import OwnCosts, boxes_of, check_own_costs
+from detc.targets.stm32.plan import Plan, plan_json
 from detc.targets.stm32.pools import Room
+from detc.targets.stm32.st_graph import of_graph
+from detc.targets.stm32.st_rules import read_rules
 from detc.targets.stm32.verify import verify_plan
 
 
 def judge(graph: Graph, model: Model, target: Target) -> Judgement:
     """Everything an STM32 says of a model: findings, the plan of its steps, metrics and budget bars."""
+    lacking = tuple(check_target(target))
+    rules = read_rules(target)
+    if isinstance(rules, tuple) or has_errors(lacking):
+        return Judgement((*lacking, *(rules if isinstance(rules, tuple) else ())))
+    costs = costs_of(foreign_model(model) or of_graph(graph), target, rules)
+    own, plan, found = _own(graph, model, target)
+    return Judgement(
+        findings=(*lacking, *found, *check_costs(costs, target)),
+        plan=plan,
+        metrics=metrics(costs, own),
+        limits=limits(costs, own, target),
+        titles=titles(target),
+        units=UNITS,
+        errors=errors(costs),
+    )
+
+
+def _own(graph: Graph, model: Model, target: Target) -> tuple[OwnCosts | None, Plan | None, tuple[Finding, ...]]:
+    """The net in detc's own C code: its costs and its plan, None where a layer has no kernel, and the findings."""
     steps, found = steps_of(graph, model)
     if found:
-        return Judgement(findings=found)
-    arena = plan_arena(steps, [Room(pool.name, pool.address, pool.room) for pool in memories(target)])
+        grave = own_runtime(target)
+        return None, None, found if grave else tuple(replace(finding, level="warning") for finding in found)
+    arena = plan_arena(steps, [Room(pool.name, pool.address, pool.room) for pool in usable(target)])
     plan = plan_json(steps, arena)
-    return Judgement(verify_plan(plan, target) if arena.fits else (), plan, metrics={"ram_own": arena.bytes})
+    own = OwnCosts(steps, arena, boxes_of(model, steps))
+    checked = verify_plan(plan, target) if arena.fits else ()
+    return own, plan, (*checked, *check_own_costs(own, target))
 
 
 BACKEND = TargetBackend(name="stm32", judge=judge)

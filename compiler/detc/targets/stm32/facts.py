@@ -12,8 +12,8 @@ from detc.semantics.program import Fact, Section, Target
 class Pool:
     """One memory: RAM for activations (`memory NAME`) or flash for weights and code (`flash NAME`). All sizes in bytes.
 
-    `application` is what the user's own program keeps of it. `external` memory is a chip of its own on the board and slower;
-    `npu` says whether the neural processor reaches it.
+    `application` is what the user's own program keeps of it, its `buffers` (`buffer camera { memory = .. size = .. }`) included.
+    `external` memory is a chip of its own on the board and slower; `npu` says whether the neural processor reaches it.
     """
 
     name: str
@@ -22,7 +22,8 @@ class Pool:
     application: int
     external: bool
     npu: bool
-    facts: Section
+    section: Section
+    buffers: tuple[Section, ...] = ()
 
     @property
     def room(self) -> int:
@@ -32,7 +33,7 @@ class Pool:
     @property
     def fact(self) -> Fact:
         """The line that limits it: what the application keeps, where it says so, else the size."""
-        return self.facts.facts.get("application") or self.facts.facts["size"]
+        return self.section.facts.get("application") or self.section.facts["size"]
 
 
 def memories(target: Target) -> tuple[Pool, ...]:
@@ -45,20 +46,28 @@ def flashes(target: Target) -> tuple[Pool, ...]:
     return _pools(target, "flash")
 
 
+def number(section: Section | None, name: str) -> float:
+    """A number of a section; 0 where it is not given."""
+    value = _value(section, name, 0) if section is not None else 0
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
 def _pools(target: Target, kind: str) -> tuple[Pool, ...]:
-    found = (_pool(section) for section in target.root.all(kind) if "size" in section.facts)
+    found = (_pool(section, target) for section in target.root.all(kind) if "size" in section.facts)
     return tuple(sorted(found, key=lambda pool: (pool.external, -pool.room, pool.address)))
 
 
-def _pool(section: Section) -> Pool:
+def _pool(section: Section, target: Target) -> Pool:
+    buffers = tuple(b for b in target.root.all("buffer") if _value(b, "memory", "") == section.label)
     return Pool(
         section.label,
-        int(_value(section, "address", 0)),
-        int(_value(section, "size", 0)),
-        int(_value(section, "application", 0)),
-        bool(_value(section, "external", False)),
-        bool(_value(section, "npu", False)),
+        int(number(section, "address")),
+        int(number(section, "size")),
+        int(number(section, "application") + sum(number(buffer, "size") for buffer in buffers)),
+        _value(section, "external", False) is True,
+        _value(section, "npu", False) is True,
         section,
+        buffers,
     )
 
 

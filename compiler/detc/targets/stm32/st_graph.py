@@ -6,16 +6,15 @@ from dataclasses import replace
 
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.activation import Activation, Relu, Silu, Softmax
-from detc.ir.ops.combine import Add, Channels, Concat, Flatten, Identity, Mul, Reshape, Shuffle, SpaceToDepth
+from detc.ir.ops.combine import Add, Flatten, Identity, Mul, Reshape
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.norm import BatchNorm, Dropout
-from detc.ir.ops.pool import AvgPool, MaxPool, SamplePool, Upsample
+from detc.ir.ops.pool import AvgPool, MaxPool
 from detc.ir.ops.source import Input
 from detc.ir.types import TensorType
-from detc.targets.stm32.st_ops import Shape, StModel, StOp, StTensor
+from detc.targets.stm32.st_ops import Pair, Shape, StModel, StOp, StTensor
 
 _ALIASES = (Identity, Dropout, Flatten, Reshape)
-_OTHERS = (Concat, Channels, Shuffle, SpaceToDepth, Upsample, SamplePool)
 
 
 def of_graph(graph: Graph) -> StModel:
@@ -58,7 +57,7 @@ class _Making:
 
     def activation(self, node: Node, read: str, word: str) -> None:
         """One operator; SiLU is a sigmoid and a product, as exporters write it."""
-        op = StOp(f"{node.name}.{word}", "activation", (read,), (node.name,), word=word, span=node.span)
+        op = StOp(f"{node.name}.{word}", "activation", (read,), (node.name,), word=word, span=node.span, via=node.via)
         if word == Silu.name:
             gate = self.tensor(f"{node.name}.gate", channels_last(node.type))
             self.ops.append(replace(op, outputs=(gate,)))
@@ -67,15 +66,14 @@ class _Making:
 
     def operator(self, node: Node) -> StOp:
         op = node.op
-        plain = StOp(node.name, "other", node.inputs, (node.name,), word=op.name, span=node.span)
+        plain = StOp(node.name, "other", node.inputs, (node.name,), word=op.name, span=node.span, via=node.via)
         if isinstance(op, Conv):
             return self.convolution(node, op, plain)
         if isinstance(op, Linear):
             weights = (op.features, self.graph[node.inputs[0]].type.elements)
             return replace(plain, kind="dense", constants=self.constants(node, weights, op.features))
         if isinstance(op, MaxPool | AvgPool) and op.k is not None:
-            padding = (2 * op.pad[0], 2 * op.pad[1])
-            return replace(plain, kind="pool", kernel=op.k, padding=padding)
+            return replace(plain, kind="pool", kernel=op.k)
         if isinstance(op, BatchNorm):
             size = (node.type.channels,)
             factors = (self.tensor(f"{node.name}.scale", size, True), self.tensor(f"{node.name}.shift", size, True))
@@ -93,7 +91,7 @@ class _Making:
             plain,
             kind="depthwise" if depthwise else "conv",
             kernel=op.k,
-            padding=(2 * op.pad[0], 2 * op.pad[1]),
+            padding=_padding(op),
             groups=op.groups,
             constants=self.constants(node, op.weight_shape(inputs), op.channels),
         )
@@ -104,5 +102,12 @@ class _Making:
         return self.tensor(f"{module}.weight", weights, True), self.tensor(f"{module}.bias", (outputs,), True)
 
 
-KNOWN = (Input, Conv, Linear, MaxPool, AvgPool, BatchNorm, Softmax, Add, Mul, Activation, *_ALIASES, *_OTHERS)
-"""Ops that ST's importers have an operator for; `Activation` stands for all elementwise functions."""
+def _padding(op: Conv) -> Pair:
+    """Rows and columns by which the tool's copy of the input is larger: a window less one, or more where a spec pads more.
+
+    ST's figures count a window less one for `same` even where stride 2 needs less.
+    """
+    if (*op.pad, *op.end) == (0, 0, 0, 0):
+        return (0, 0)
+    rows, columns = (max(d * (k - 1), 2 * p + e) for k, d, p, e in zip(op.k, op.dilation, op.pad, op.end, strict=True))
+    return (rows, columns)

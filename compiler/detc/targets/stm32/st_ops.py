@@ -16,6 +16,7 @@ Shape = tuple[int, ...]
 KINDS = (
     "conv",
     "depthwise",
+    "transposed",
     "dense",
     "pool",
     "elementwise",
@@ -31,7 +32,7 @@ KINDS = (
 input another shape; `constant` is what gives the same values for every picture; `other` is everything that keeps its inputs and
 output side by side."""
 
-MULTIPLYING = ("conv", "depthwise", "dense")
+MULTIPLYING = ("conv", "depthwise", "transposed", "dense")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +71,8 @@ class StOp:
     """One operator: `inputs` are the tensors that it computes on, `constants` its weights, bias and other fixed operands.
 
     `kernel` and `padding` are (rows, columns), padding on both sides together. `groups` as in a convolution. `pool` is the
-    window of a pool that became part of it, `pool_width` the width of the map before that pool. `padded` is the bytes of a PAD
-    that became part of it.
+    window of a pool that became part of it; `pool_width` is the width and `computed` the values of the map before that pool.
+    `padded` is the bytes of a PAD that became part of it.
     """
 
     name: str
@@ -84,9 +85,11 @@ class StOp:
     groups: int = 1
     word: str = ""
     span: Span | None = None
+    via: tuple[Span, ...] = ()
     padded: int = 0
     pool: Pair | None = None
     pool_width: int = 0
+    computed: int = 0
 
     @property
     def pointwise(self) -> bool:
@@ -165,13 +168,15 @@ def _merged(model: StModel) -> list[StOp]:
         if read in pads:
             op = replace(op, inputs=(pads[read].inputs[0], *op.inputs[1:]), padded=model.tensors[read].bytes)
         before = ops.get(read)
-        if before is not None and alone and op.kind == "activation" and before.kind in MULTIPLYING:
+        if before is not None and alone and op.kind == "activation" and before.kind in ("conv", "depthwise", "dense"):
             del ops[read]
             ops[op.outputs[0]] = replace(before, outputs=op.outputs)
         elif before is not None and alone and op.kind == "pool" and before.kind == "conv" and before.pool is None:
             del ops[read]
-            width = model.tensors[read].width
-            ops[op.outputs[0]] = replace(before, outputs=op.outputs, pool=op.kernel, pool_width=width)
+            map_ = model.tensors[read]
+            ops[op.outputs[0]] = replace(
+                before, outputs=op.outputs, pool=op.kernel, pool_width=map_.width, computed=map_.elements
+            )
         else:
             ops[op.outputs[0]] = op
     return list(ops.values())

@@ -52,6 +52,12 @@ class StRules:
     bias_bytes: int
     fixed: int
     margin: float
+    runtime_layer: float
+    runtime_free: float
+    runtime_error: float
+    code_layer: float
+    code_fixed: int
+    code_error: float
 
 
 def tool_of(target: Target) -> str:

@@ -1,0 +1,78 @@
+"""What a net costs in detc's own C code: the arena, the boxes behind it, and the findings about them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isqrt
+
+from detc.diagnostics import Finding
+from detc.report.figures import size
+from detc.semantics.program import Model, Target
+from detc.targets.stm32.arena import Arena
+from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usable
+from detc.targets.stm32.postprocess_buffers import buffer_bytes
+from detc.targets.stm32.steps import Steps
+from detc.targets.stm32.what_if import FEWEST, STEP
+
+
+@dataclass(frozen=True, slots=True)
+class OwnCosts:
+    """A planned net: its steps, its arena, and `boxes`, the bytes in which the post-processing keeps candidates."""
+
+    steps: Steps
+    arena: Arena
+    boxes: int
+
+    @property
+    def bytes(self) -> int:
+        return self.arena.bytes
+
+    @property
+    def peak(self) -> Peak:
+        """The fullest slot of the schedule."""
+        if not self.arena.slots:
+            return Peak("", None, (), ())
+        step = self.arena.slots[self.arena.peak].steps[-1]
+        live = [self.arena.house.tenants[number] for number in self.arena.house.live(self.arena.peak)]
+        return Peak(step.name, step.span, step.via, tuple((tenant.name, tenant.bytes) for tenant in live))
+
+    @property
+    def largest(self) -> Peak:
+        """The largest tensor and the step that writes it."""
+        tenant = max(self.arena.house.tenants, key=lambda tenant: tenant.bytes, default=None)
+        if tenant is None:
+            return Peak("", None, (), ())
+        step = next((step for step in self.steps.steps if step.output == tenant.name), None)
+        span, via = (step.span, step.via) if step else (None, ())
+        return Peak(tenant.name, span, via, ((tenant.name, tenant.bytes),))
+
+
+def boxes_of(model: Model, steps: Steps) -> int:
+    """Bytes of the buffers of all heads of the model."""
+    total = 0
+    for head in model.heads:
+        shapes = [[steps.tensors[name] for name in steps.outputs.get(output, ())] for output in head.on]
+        total += buffer_bytes(head.kind, head.options, shapes)
+    return total
+
+
+def check_own_costs(costs: OwnCosts, target: Target) -> Iterator[Finding]:
+    """Every finding on detc's own code."""
+    remedy = remedy_of(costs, target)
+    yield from check_own(costs.peak, costs.bytes, costs.arena.fits, costs.largest, costs.boxes, target, remedy)
+    if costs.arena.fits:
+        yield from check_spill(costs.peak, costs.bytes + costs.boxes, usable(target), target, remedy)
+
+
+def remedy_of(costs: OwnCosts, target: Target) -> str:
+    """A picture on which the net would fit inside: activations grow with its area."""
+    room = sum(pool.room for pool in usable(target) if not pool.external)
+    shape = costs.steps.tensors.get(costs.steps.input, ())
+    if len(shape) != 3 or costs.bytes <= room:
+        return ""
+    side = max(shape[:2])
+    smaller = isqrt(side * side * room // costs.bytes) // STEP * STEP
+    if smaller < FEWEST * STEP:
+        return "no smaller picture fits: narrow the layers around that step"
+    return f"on a picture of {smaller} pixels it needs ~{size(costs.bytes * smaller**2 / side**2)}"
