@@ -27,8 +27,11 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
     rules = read_rules(target)
     if isinstance(rules, tuple) or has_errors(lacking):
         return Judgement((*lacking, *(rules if isinstance(rules, tuple) else ())))
-    costs = costs_of(foreign_model(model) or of_graph(graph), target, rules)
     own, plan, found = _own(graph, model, target)
+    seen = foreign_model(model) or of_graph(graph)
+    if seen is None:
+        return Judgement((*lacking, *found), plan)
+    costs = costs_of(seen, target, rules)
     return Judgement(
         findings=(*lacking, *found, *check_costs(costs, target)),
         plan=plan,

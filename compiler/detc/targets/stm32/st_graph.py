@@ -6,19 +6,24 @@ from dataclasses import replace
 
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.activation import Activation, Relu, Silu, Softmax
-from detc.ir.ops.combine import Add, Flatten, Identity, Mul, Reshape
+from detc.ir.ops.combine import Add, Channels, Concat, Flatten, Identity, Mul, Reshape, Shuffle, SpaceToDepth
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.norm import BatchNorm, Dropout
-from detc.ir.ops.pool import AvgPool, MaxPool
+from detc.ir.ops.pool import AvgPool, MaxPool, Pad, SamplePool, Upsample
 from detc.ir.ops.source import Input
 from detc.ir.types import TensorType
 from detc.targets.stm32.st_ops import Pair, Shape, StModel, StOp, StTensor
 
 _ALIASES = (Identity, Dropout, Flatten, Reshape)
+_KNOWN = (Input, Conv, Linear, BatchNorm, Softmax, Activation, MaxPool, AvgPool, Pad, Add, Mul, *_ALIASES)
+_APART = (Concat, Channels, Shuffle, SpaceToDepth, Upsample, SamplePool)
+"""Ops that keep their inputs and output side by side."""
 
 
-def of_graph(graph: Graph) -> StModel:
-    """The model of a lowered graph, all tensors int8. What ST has no operator for is `other`: it keeps its operands apart."""
+def of_graph(graph: Graph) -> StModel | None:
+    """The model of a lowered graph, all tensors int8; None where ST's importers have no operator for a layer."""
+    if not all(isinstance(node.op, _KNOWN + _APART) for node in graph):
+        return None
     making = _Making(graph)
     for node in graph:
         making.node(node)
@@ -80,6 +85,8 @@ class _Making:
             return replace(plain, kind="elementwise", constants=factors)
         if isinstance(op, Softmax):
             return replace(plain, kind="softmax")
+        if isinstance(op, Pad):
+            return replace(plain, kind="pad")
         if isinstance(op, Add | Mul | Activation):
             return replace(plain, kind="activation" if isinstance(op, Activation) else "elementwise")
         return replace(plain, kind="alias") if isinstance(op, _ALIASES) else plain
