@@ -113,8 +113,7 @@ class Int8Arithmetic:
         x, scales, after = inputs[0], [self.quants[name].scale for name in step.inputs], before_table(step, self.quants)
         match step.kernel:
             case "average_pool":
-                sums, count = windowed_sums(x, step, self.plan.tensors[step.inputs[0]].shape)
-                factor = scales[0] / (after.scale * count)
+                sums, factor = windowed_sums(x, step), scales[0] / (after.scale * (step.k[0] * step.k[1]))
             case "mul":
                 sums, factor = x * inputs[1], scales[0] * scales[1] / after.scale
             case "add":

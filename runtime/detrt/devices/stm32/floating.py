@@ -54,8 +54,7 @@ def channelwise(values: Tensor, sums: Tensor) -> Tensor:
 class FloatArithmetic:
     """Tensors hold real numbers, float32."""
 
-    def __init__(self, plan: Plan, model: nn.Module) -> None:
-        self.plan = plan
+    def __init__(self, model: nn.Module) -> None:
         self.state = {**dict(model.named_parameters(remove_duplicate=False)), **dict(model.named_buffers())}
 
     def enter(self, frame: Tensor) -> Tensor:
@@ -87,8 +86,7 @@ class FloatArithmetic:
             case "table":
                 return x
             case "average_pool":
-                sums, count = windowed_sums(x, step, self.plan.tensors[step.inputs[0]].shape)
-                return sums / count
+                return windowed_sums(x, step) / (step.k[0] * step.k[1])
         weight, bias = layer_numbers(step, self.state)
         sums = weighted_sums(step, x, memory_order(weight, step).to(x.dtype))
         return sums + channelwise(bias.to(x.dtype), sums)
@@ -102,7 +100,7 @@ def observe(model: nn.Module, plan: Plan, batch: Tensor, see: See | None = None)
     one by one, and only the outputs are kept.
     """
     found: dict[str, Tensor] = {}
-    arithmetic = FloatArithmetic(plan, model)
+    arithmetic = FloatArithmetic(model)
     if see is not None:
         return run_plan(plan, arithmetic, batch, see)
     run_plan(plan, arithmetic, batch, found.__setitem__)

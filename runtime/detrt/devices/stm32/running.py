@@ -15,6 +15,7 @@ from torch import Tensor
 
 from detrt.devices.stm32.kernels import bilinear_taps
 from detrt.devices.stm32.plan import Plan, PlanStep
+from detrt.errors import DetrtError
 
 See = Callable[[str, Tensor], None]
 """Called with each tensor and its name as soon as it is made, the input first."""
@@ -37,7 +38,16 @@ class Arithmetic(Protocol):
 
 
 def run_plan(plan: Plan, arithmetic: Arithmetic, frame: Tensor, see: See | None = None) -> dict[str, Tensor]:
-    """Every output of the model by name of its tensor. Tensors that no later step reads are let go."""
+    """Every output of the model by name of its tensor. Tensors that no later step reads are let go.
+
+    DetrtError for a batch of another size than the planned one: the plan's padding is that of its size.
+    """
+    height, width, channels = plan.tensors[plan.input].shape
+    if frame.dim() != 4 or frame.shape[1:] != (channels, height, width):
+        raise DetrtError(
+            f"a batch of {list(frame.shape)} enters a net that was planned for [n, {channels}, {height}, {width}]",
+            remedy="leave `multiscale` out of quantised stages",
+        )
     last = {plan.source(name): number for number, step in enumerate(plan.steps) for name in step.inputs}
     kept = {plan.source(name) for given in plan.outputs.values() for name in given}
     made = {plan.input: arithmetic.enter(frame)}
@@ -108,15 +118,11 @@ def _neighbours(x: Tensor, step: PlanStep) -> Tensor:
     return x
 
 
-def windowed_sums(x: Tensor, step: PlanStep, whole: Sequence[int]) -> tuple[Tensor, int]:
-    """The sums over the windows of an average_pool, what pads being 0, and how many places a window has.
-
-    A window as large as the map that was planned (`whole` [height, width, ..]) is as large as any map.
-    """
+def windowed_sums(x: Tensor, step: PlanStep) -> Tensor:
+    """The sums over the windows of an average_pool, what pads being 0."""
     top, left, bottom, right = step.pad
-    k = step.k if step.k != tuple(whole[:2]) or any(step.pad) else (x.shape[2], x.shape[3])
     padded = F.pad(x, (left, right, top, bottom)) if any(step.pad) else x
-    return F.avg_pool2d(padded, k, step.stride, divisor_override=1), k[0] * k[1]
+    return F.avg_pool2d(padded, step.k, step.stride, divisor_override=1)
 
 
 def structured(plan: Plan, made: dict[str, Tensor]) -> Tensor | dict[str, Tensor | list[Tensor]]:
