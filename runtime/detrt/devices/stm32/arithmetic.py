@@ -78,7 +78,8 @@ def rescale(accumulator: npt.ArrayLike, factors: Rescale) -> Int64:
 
 def saturate(values: npt.ArrayLike, low: int = LOW, high: int = HIGH) -> Int8:
     """Whole numbers held to low .. high, as int8."""
-    return np.clip(np.asarray(values), low, high).astype(np.int8)
+    held: Int8 = np.clip(np.asarray(values), low, high).astype(np.int8)
+    return held
 
 
 def quantise(values: npt.ArrayLike, quant: Quant) -> Int8:

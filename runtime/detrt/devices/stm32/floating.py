@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 import torch.nn.functional as F
@@ -13,7 +13,7 @@ from detrt.devices.stm32.plan import Activation, Plan, PlanStep
 from detrt.devices.stm32.running import See, run_plan, windowed_sums
 from detrt.errors import DetrtError
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": F.silu,
     "hswish": F.hardswish,
     "hsigmoid": F.hardsigmoid,

@@ -26,6 +26,9 @@ FAINTEST = 1e-30
 """Scales below are taken for zero, well before float32 loses bits."""
 
 
+NORM_PARTS = ("weight", "bias", "running_mean", "running_var")
+
+
 @dataclass(frozen=True, slots=True)
 class Norm:
     """A batch norm at rest: y = (x - mean) / sqrt(variance + eps) * weight + bias, each [out]."""
@@ -88,8 +91,8 @@ def layer_numbers(step: PlanStep, state: Mapping[str, Tensor]) -> tuple[Tensor, 
     )  # fmt: skip
     norm = None
     if step.norm:
-        parts = (tensor(f"{step.norm}.{part}") for part in ("weight", "bias", "running_mean", "running_var"))
-        norm = Norm(*parts, step.eps)
+        gain, shift, mean, variance = (tensor(f"{step.norm}.{part}") for part in NORM_PARTS)
+        norm = Norm(gain, shift, mean, variance, step.eps)
     return fused(weight, state.get(f"{module}.bias"), norm)
 
 

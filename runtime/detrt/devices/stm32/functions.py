@@ -21,11 +21,13 @@ def _sigmoid(x: Real) -> Real:
 
 
 def _hsigmoid(x: Real) -> Real:
-    return np.clip(x + 3, 0, 6) / 6
+    held: Real = np.clip(x + 3, 0, 6) / 6
+    return held
 
 
 def _gelu(x: Real) -> Real:
-    return x * 0.5 * (1 + np.array([math.erf(v / math.sqrt(2)) for v in x.flat]).reshape(x.shape))
+    parts: Real = np.array([math.erf(v / math.sqrt(2)) for v in x.flat], np.float64).reshape(x.shape)
+    return x * 0.5 * (1 + parts)
 
 
 _FUNCTIONS: dict[str, Callable[[Real], Real]] = {
@@ -55,7 +57,7 @@ def real(activation: Activation, x: Real) -> Real:
 
 def table(activation: Activation, before: Quant, after: Quant) -> Int8:
     """int8 [256]: for each number q of Quant `before`, at q + 128, the activation of what it stands for in Quant `after`."""
-    numbers = np.arange(LOW, HIGH + 1)
+    numbers: Real = np.arange(LOW, HIGH + 1, dtype=np.float64)
     return quantise(real(activation, (numbers - before.zero) * before.scale), after)
 
 

@@ -54,7 +54,7 @@ def looked_up(table: Int8 | None, numbers: Int8) -> Int8:
 
 def accumulator_bound(weight: Int8, bias: npt.NDArray[np.int32], axis: int = 0) -> Int64:
     """int64 [out]: no partial sum of any input, in any order, with or without the zero folded into the bias, is larger."""
-    sums = np.abs(np.moveaxis(weight, axis, 0).astype(np.int64)).reshape(len(bias), -1).sum(axis=1)
+    sums: Int64 = np.abs(np.moveaxis(weight, axis, 0).astype(np.int64)).reshape(len(bias), -1).sum(axis=1)
     return sums * (HIGH - LOW) + np.abs(bias.astype(np.int64))
 
 

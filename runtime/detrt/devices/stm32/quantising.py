@@ -146,7 +146,7 @@ def _weighted(
         "high": high,
         **_table(step, quants),
     }
-    window = {"stride": step.stride, "pad": step.pad, "dilation": step.dilation}
+    window: dict[str, Any] = {"stride": step.stride, "pad": step.pad, "dilation": step.dilation}
     made: Conv | Depthwise | Dense
     if step.kernel == "dense":
         made = Dense(weight=_int8(memory_order(grid.whole_weight, step)), **common)
@@ -179,7 +179,7 @@ def _step(
                 raise ValueError(problem)
             return pool
         case "add":
-            multipliers, shift = add_multipliers(*inputs, after)
+            multipliers, shift = add_multipliers(inputs[0], inputs[1], after)
             return Add(multipliers=multipliers, shift=shift, **finish, **common)
         case "mul":
             if _elements(plan, step.inputs[0]) < _elements(plan, step.inputs[1]):

@@ -98,7 +98,8 @@ def _output(
         case "channels":
             return x[:, step.first : step.first + (step.count - 1) * step.every + 1 : step.every]
         case "shuffle":
-            return x.unflatten(1, (step.groups, -1)).transpose(1, 2).flatten(1, 2)
+            n, channels, height, width = x.shape
+            return x.reshape(n, step.groups, -1, height, width).transpose(1, 2).reshape(n, channels, height, width)
         case "space_to_depth":
             return torch.cat([x[:, :, row :: step.block, column :: step.block] for row, column in step.order], 1)
         case "pad":

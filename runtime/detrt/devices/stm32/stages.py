@@ -37,7 +37,8 @@ class Int8Net(nn.Module):
 
 
 @cache
-def _int8_class(kind: type[nn.Module]) -> type[nn.Module]:
+def _int8_class(kind: Any) -> type[Int8Net]:
+    """The class of a model of class `kind` in int8: one for each, so that copies are of the same class."""
     return type(f"Int8{kind.__name__}", (Int8Net, kind), {"__doc__": Int8Net.__doc__})
 
 
@@ -55,6 +56,8 @@ def prepare(
         raise DetrtError("the stage runs in int8, but no stage measured the ranges of its activations", remedy=REMEDY)
     settings = Settings(read_plan(lock), ranges_of(caps), lock["model"]["input"])
     if not isinstance(model, Int8Net):
-        model.__class__ = _int8_class(type(model))
+        kind: Any = type(model)
+        model.__class__ = _int8_class(kind)
+    assert isinstance(model, Int8Net)
     model.int8 = settings
     return model
