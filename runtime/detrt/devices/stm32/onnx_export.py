@@ -48,7 +48,7 @@ def write(program: Program, lock: Mapping[str, Any], state: State, folder: Path)
 
 
 def int8_bytes(program: Program, lock: Mapping[str, Any], every: bool = False) -> bytes:
-    """model_int8.onnx; with `every` all tensors are outputs, not only those that the head reads."""
+    """model_int8.onnx; with `every` all tensors are outputs, also those before tables, not only what the head reads."""
     plan = read_plan(lock)
     quant = program.tensors[program.input].quant
     channels = int(lock["model"]["input"]["shape"][0])
@@ -97,9 +97,10 @@ def _bytes(plan: Plan, lock: Mapping[str, Any], numbers: Numbers, kind: str, ent
     start = graph.input(plan.input, walk.shape(plan.input))
     walk.run(numbers.entered(graph, start, plan.input))
     wanted = [tensor for tensors in plan.outputs.values() for tensor in tensors]
-    if every:
-        wanted += [step.output for step in plan.steps]
     outputs = {walk.value(tensor): walk.shape(tensor) for tensor in wanted}
+    if every:
+        outputs |= {step.before: walk.shape(step.output) for step in plan.steps if step.tabled}
+        outputs |= {walk.value(step.output): walk.shape(step.output) for step in plan.steps}
     named = {name: [walk.value(tensor) for tensor in tensors] for name, tensors in plan.outputs.items()}
     return graph.bytes(str(lock["model"]["name"]), outputs, _metadata(lock, kind, named, entry))
 
