@@ -42,7 +42,7 @@ def test_an_equalised_net_computes_the_same_with_even_channels(between: nn.Modul
         nn.Conv2d(8, 12, 1, bias=False), between, nn.Conv2d(12, 4, 3, groups=2),
     ).eval()  # fmt: skip
     uneven(net)
-    picture = torch.randn(2, 3, 20, 20)
+    picture = torch.randn(2, 3, 44, 44)
     before = net(picture).detach()
     first, depthwise, pointwise, last = (
         layer(net[0], net[1]), layer(net[3]), layer(net[5]), layer(net[7])
