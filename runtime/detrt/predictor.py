@@ -145,7 +145,7 @@ def open_checkpoint(path: Path, device: str = "cpu") -> TorchPredictor:
     described = lock.model_named(trained.stage.model)
     if not described.heads:
         raise DetrtError(f"the model `{described.name}` has no head: nothing to detect with", folder / LOCK)
-    exact_float32(trained.stage.quantize.any())
+    exact_float32(trained.stage.left().quantize.any())
     head = build_head(described.heads[0].model_dump(mode="json"))
     names = (
         described.classes()

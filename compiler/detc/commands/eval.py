@@ -128,7 +128,7 @@ def _stages(folder: Path, split: str) -> list[dict[str, Any]]:
         return [
             {"name": stage["name"], **{key: stage["final"][key] for key in ("map50", "map")}}
             for stage in stages
-            if stage["kind"] == "train" and stage["final_split"] == split and {"map50", "map"} <= stage["final"].keys()
+            if stage["final_split"] == split and {"map50", "map"} <= stage["final"].keys()
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []

@@ -1,4 +1,4 @@
-"""A validation split taken out of the training split, the same on every machine and in every run."""
+"""A part of the training split, held back for validation or taken for calibration: the same on every machine and in every run."""
 
 from __future__ import annotations
 
@@ -32,6 +32,16 @@ def carve(dataset: DataSet, share: float, seed: int) -> tuple[DataSet, DataSet]:
             f"data.{dataset.name}.validation_split",
         )
     return replace(dataset, pictures=parts[0]), replace(dataset, pictures=parts[1])
+
+
+def part_of(dataset: DataSet, share: float) -> DataSet:
+    """`share` of the pictures, at least one, chosen by the hash of their names. Raises DetrtError for a share outside 0 .. 1."""
+    if not 0 < share < 1:
+        raise DetrtError(
+            f"{share:g} is no share of the pictures", f"data.{dataset.name}.quantization_split", "e.g. 10 %"
+        )
+    order = sorted(dataset, key=lambda picture: hashlib.sha256(picture.id.encode()).digest())
+    return replace(dataset, pictures=tuple(order[: max(1, round(share * len(dataset)))]))
 
 
 def _group(picture: Picture) -> str:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib import import_module
 from types import ModuleType
 
-BACKENDS = {"gti5801": "detrt.devices.gti5801"}
+from detrt.errors import DetrtError
+
+BACKENDS = {"gti5801": "detrt.devices.gti5801", "stm32": "detrt.devices.stm32"}
 
 
-def backend(name: str) -> ModuleType:
-    """The package of target `name`. KeyError, naming the known ones, for any other.
+def backend(name: str, lineage: Sequence[str] = ()) -> ModuleType:
+    """The package of target `name`, else that of the nearest of its `lineage`. DetrtError, naming the known ones, for any other.
 
-    A backend offers `prepare`, `calibrate`, `fold`, `rescale`, `output_scale`, `export` and `load_artifacts`.
+    What a backend offers: see `detrt.train.contracts.Backend`, and `export` and `load_artifacts`.
     """
-    if name not in BACKENDS:
-        raise KeyError(f"no device package for target {name!r}; known: {', '.join(sorted(BACKENDS))}")
-    return import_module(BACKENDS[name])
+    for candidate in (name, *lineage):
+        if candidate in BACKENDS:
+            return import_module(BACKENDS[candidate])
+    raise DetrtError(f"there is no device package for target {name!r}", remedy=f"known: {', '.join(sorted(BACKENDS))}")

@@ -14,7 +14,7 @@ _YOUNGER_OF_OPS: dict[str, dict[str, Any]] = {
     "input": {
         "steps": None, "offset": 0.0, "resize": "stretch", "interpolation": "bilinear", "pad": 114, "place": "center",
     },
-    "conv": {"gain": 1.0, "weight_norm": False},
+    "conv": {"gain": 1.0, "weight_norm": False, "end": [0, 0]},
     "maxpool": {"end": [0, 0]},
 }  # fmt: skip
 """Keys that are younger than the first checkpoints, with the values that say nothing: those checkpoints stay good."""

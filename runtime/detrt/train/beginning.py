@@ -51,11 +51,13 @@ def first_model(context: Context, stage: Stage) -> nn.Module:
 def _source(context: Context, stage: Stage) -> tuple[Found | None, bool]:
     """The weights to take from, and whether they have to be all of the model's. Read by the first process alone."""
     given, start, pretrained = context.options.init_from, stage.start, stage.pretrained
-    if start is not None:
+    if start is not None and (given is None or start.stage in context.results):
         path = weights_of(context, start)
         whole = not stage.load and context.lock.stage_with_id(start.stage).model == stage.model
         source = f"{start.stage}.{start.which}" if not whole else str(path)
         return Found.sorted(source, context.processes.first_does(lambda: read_weights(path))), whole
+    if given is not None and given.suffix != ".safetensors":
+        return context.processes.first_does(lambda: read_file(given)), False
     if given is not None:
         return Found.sorted(str(given), context.processes.first_does(lambda: read_weights(given))), not stage.load
     if pretrained is not None:
@@ -86,8 +88,10 @@ def _sha256(path: Path) -> str:
 
 
 def weights_of(context: Context, start: Start) -> Path:
-    """The checkpoint of another stage's weights; a calibration has those that it began with."""
+    """The checkpoint of another stage's weights; a calibration of caps has those that it began with, one of ranges its own."""
     stage = context.lock.stage_with_id(start.stage)
+    if stage.ranges is not None:
+        return context.folder.best(stage.id)
     if stage.kind == "calibrate" and stage.start is not None:
         return weights_of(context, stage.start)
     return context.folder.best(stage.id) if start.which == "best" else context.folder.last(stage.id)

@@ -1,24 +1,25 @@
-"""A calibration stage: caps of the activations, measured on training pictures; no step of an optimiser."""
+"""A calibration stage: caps of activations, or ranges of all tensors, measured on training pictures; no step is taken."""
 
 from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from detrt.errors import DetrtError
 from detrt.lock import Caps, Lock, Stage
 from detrt.train.beginning import first_model
 from detrt.train.context import Context
 from detrt.train.contracts import Backend
-from detrt.train.network import Network, Pictures, quantise
+from detrt.train.network import Network, quantise
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32
 from detrt.train.progress import duration
+from detrt.train.ranging import measure_ranges
 from detrt.train.tasks import is_classifier
 
 Score = Callable[[Network], float]
@@ -35,10 +36,12 @@ class Calibration:
 
 
 def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
-    """Measures the caps of a stage. Raises DetrtError without a target."""
+    """Measures the caps or the ranges of a stage. Raises DetrtError without a target."""
     if context.backend is None:
         problem = f"stage `{stage.id}` calibrates activations, but the lock has no target"
         raise DetrtError(problem, remedy="build with --target")
+    if stage.ranges is not None:
+        return measure_ranges(context, stage, stage.ranges, context.backend)
     exact_float32(True)
     begun = time.monotonic()
     torch.manual_seed(stage.seed or 0)
@@ -52,7 +55,9 @@ def calibrate_stage(context: Context, number: int, stage: Stage) -> Outcome:
         return context.validate(stage, trial, "val").metrics[figure]
 
     scored = score if context.task(stage).has_split("val") else None
-    found = calibrate(network, context.lock, stage, context.backend, pictures, scored, context.progress.note)
+    found = calibrate(
+        network, context.lock, stage, context.backend, context.calibrating(stage), scored, context.progress.note
+    )
     took = duration(time.monotonic() - begun)
     context.progress.note(f"{stage.name}: {len(found.caps)} caps at percentile {found.percentile:g}, {took}")
     scores = {f"{figure}/percentile {percentile:g}": value for percentile, value in found.scores.items()}
@@ -64,17 +69,17 @@ def calibrate(
     lock: Lock,
     stage: Stage,
     backend: Backend,
-    pictures: Pictures,
+    batches: Iterable[Tensor],
     score: Score | None,
     say: Callable[[str], None],
 ) -> Calibration:
-    """Measures caps on `stage.images` pictures. With `choose`, the percentile whose quantised network scores best, the
+    """Measures caps on `batches`. With `choose`, the percentile whose quantised network scores best, the
     first of equals.
     """
     options = (stage.calibrate.caps if stage.calibrate else None) or Caps()
     percentiles = options.choose if options.choose and score is not None else [options.q]
     network.model.eval()
-    measured = backend.measure(network.model, lock.raw, pictures(stage.images or 500), percentiles)
+    measured = backend.measure(network.model, lock.raw, batches, percentiles)
     if score is None or len(percentiles) == 1:
         return Calibration(measured[0], percentiles[0], {})
     scores: dict[float, float] = {}

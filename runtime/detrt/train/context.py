@@ -23,6 +23,9 @@ from detrt.train.validation import Validation, validate
 
 TaskMaker = Callable[[Lock, Stage, Sequence[Path], Processes], Task]
 
+IMAGES = 500
+"""Pictures of a calibration of which nothing says how many."""
+
 _MAY_CHANGE = {"span", "save_every", "gates", "epochs", "early_stop", "choose"}
 """Keys of a stage that a resumed run may set anew: they change how long it goes on and what it keeps."""
 
@@ -60,6 +63,14 @@ class Context:
         task = self.task(stage)
         return lambda images: task.pictures(images, batch=stage.part, workers=self.workers)
 
+    def calibrating(self, stage: Stage) -> Iterable[Tensor]:
+        """The pictures of a calibration, which may be gone through more than once: `images` of the stage, or the share that its
+        data sets aside for calibrations; at most `images` of that where both are given.
+        """
+        shared = "quantization_split" in self.lock.data[stage.data].options
+        images = stage.images or (None if shared else IMAGES)
+        return self.task(stage).pictures(images, batch=stage.part, workers=self.workers, calibrating=shared)
+
     def validate(self, stage: Stage, network: Network, split: str) -> Validation:
         """Figures of `network` on a split of the stage's data."""
         task, processes = self.task(stage), self.processes
@@ -71,7 +82,7 @@ class Context:
 
     def caps(self, stage: Stage) -> dict[str, float] | None:
         """What the calibration that `stage` relies on has measured."""
-        source = stage.quantize.activations
+        source = stage.quantize.int8 or stage.quantize.activations
         return self.results[source.stage].caps if source is not None else None
 
     def classes(self) -> list[str]:

@@ -74,8 +74,11 @@ class Task(Protocol):
         once.
         """
 
-    def pictures(self, images: int, *, batch: int, workers: int) -> Iterable[Tensor]:
-        """Encoded batches of the first training pictures, without augmentation; the same in every process."""
+    def pictures(self, images: int | None, *, batch: int, workers: int, calibrating: bool = False) -> Iterable[Tensor]:
+        """Encoded batches of the first `images` training pictures (all), without augmentation; the same in every process.
+
+        When calibrating, of the share that the data sets aside for it, if it names one.
+        """
 
     def has_split(self, split: str) -> bool: ...
 
@@ -95,9 +98,24 @@ class Task(Protocol):
 
 
 class Backend(Protocol):
-    """The quantised stages of a device package (detrt.devices.NAME). One may also have `clipped(model)`: what left the
-    device's integer range in the last forward pass, by layer.
+    """The quantised stages of a device package (detrt.devices.NAME): `prepare` and `exports`, and what the stages that its target
+    knows ask for: caps that are folded (`measure`, `fold`, `rescale`, `output_scale`), or ranges (`measure_ranges`, `equalize`,
+    `correct_bias`). One may also have `clipped(model)`: what left the device's integer range in the last forward pass, by layer.
     """
+
+    def exports(self, stage: dict[str, Any]) -> bool:
+        """True if what a stage leaves computes as the device does, so that it can be written for it."""
+
+    def measure_ranges(
+        self, model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], trials: Sequence[Mapping[str, Any]]
+    ) -> list[dict[str, float]]:
+        """The ends of the range of every tensor, "TENSOR.low" and "TENSOR.high", for each of `trials`; see `detrt.quant`."""
+
+    def equalize(self, model: nn.Module, lock: dict[str, Any]) -> int:
+        """Evens out neighbouring layers in place; how many pairs."""
+
+    def correct_bias(self, model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor]) -> int:
+        """Corrects biases in place for rounded weights; of how many layers."""
 
     def prepare(
         self, model: nn.Module, lock: dict[str, Any], stage: dict[str, Any], caps: dict[str, float] | None

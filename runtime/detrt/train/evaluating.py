@@ -57,7 +57,7 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         path = find_checkpoint(lock, lock_path, found)
         trained = load_trained(model, lock, path)
         stage = trained.stage
-        exact_float32(stage.quantize.any())
+        exact_float32(stage.left().quantize.any())
         task = task_of(lock, stage.model, stage.data, data_bases(found.data_root, lock_path), processes.device)
         split = found.split or ("test" if task.has_split("test") else "val")
         if not task.has_split(split):

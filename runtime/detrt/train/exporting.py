@@ -43,22 +43,24 @@ def _export(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -> 
             lock_path,
             "build with --target",
         )
-    folded = [stage for stage in lock.stages if stage.quantize.folded]
-    if not folded:
+    package = device_package(lock.target.name, lock.target.lineage)
+    fit = [stage for stage in lock.stages if package.exports(stage.left().plain())]
+    if not fit:
         raise DetrtError(
-            "no stage of the spec folds for the device", lock_path, "add a stage with `quantize folded = ..`"
+            "no stage of the spec computes as the device does",
+            lock_path,
+            "add a stage with `quantize folded = ..` or `calibrate ranges = ..`, as the target knows it",
         )
-    path = find_checkpoint(lock, lock_path, found, folded)
+    path = find_checkpoint(lock, lock_path, found, fit)
     trained = load_trained(model, lock, path)
-    if not trained.stage.quantize.folded:
-        last = folded[-1]
+    if trained.stage.id not in [stage.id for stage in fit]:
         raise DetrtError(
             f"the checkpoint is of stage `{trained.stage.id}`, whose numbers are not yet the device's",
             path,
-            f"--stage {last.name}",
+            f"--stage {fit[-1].name}",
         )
     out = found.out if found.out is not None else lock_path.parent / "artifacts"
-    report = device_package(lock.target.name).export(
+    report = package.export(
         _with_names(lock, trained.state.get("identity", {}).get("classes", [])),
         trained.network.model.state_dict(),
         trained.network.caps,

@@ -50,7 +50,9 @@ def find_checkpoint(
         return Path(found.checkpoint)
     runs = found.runs if found.runs is not None else lock_path.parent / "runs"
     folder = RunFolder(choose_run(runs, found.name, resume=True), lock)
-    stages = [stage for stage in (wanted if wanted is not None else lock.stages) if stage.kind != "calibrate"]
+    stages = [
+        stage for stage in (wanted if wanted is not None else lock.stages) if stage.kind != "calibrate" or stage.ranges
+    ]
     if found.stage is not None:
         stages = [stage for stage in stages if found.stage in (stage.name, stage.id)]
         if not stages:
@@ -63,7 +65,9 @@ def find_checkpoint(
 
 
 def load_trained(classes: ModelClasses, lock: Lock, path: Path) -> Trained:
-    """The network of a checkpoint written by a training stage. Raises CheckpointError if it is of another spec."""
+    """The network of a checkpoint written by a training stage or a calibration of ranges. Raises CheckpointError if it is
+    of another spec.
+    """
     checkpoint = read_checkpoint(path)
     identity = checkpoint.state.get("identity", {})
     id = identity.get("stage", {}).get("id")
@@ -87,7 +91,7 @@ def load_trained(classes: ModelClasses, lock: Lock, path: Path) -> Trained:
     weights = checkpoint.group("ema") or checkpoint.group("model") or checkpoint.tensors
     check_fits(model, weights, path)
     model.load_state_dict(weights)
-    backend = device_package(lock.target.name) if lock.target is not None else None
-    network = quantise(model, lock, stage, checkpoint.state.get("caps"), backend, False, lambda images: ())
+    backend = device_package(lock.target.name, lock.target.lineage) if lock.target is not None else None
+    network = quantise(model, lock, stage.left(), checkpoint.state.get("caps"), backend, False, lambda images: ())
     network.model.eval()
     return Trained(network, stage, path, checkpoint.state)

@@ -21,7 +21,8 @@ class StageResult:
     """What a finished stage leaves: `metrics` of its best epoch on the validation split, `final` on the test split
     if there is one.
 
-    `ended` is `all epochs`, `early stop`, `by hand` or `calibrated`. `caps` by name of the relu node; `pruned`: what
+    `ended` is `all epochs`, `early stop`, `by hand` or `calibrated`. `caps` by name of the relu node, or ends of
+    ranges; `pruned`: what
     a stage that prunes kept of each group; `transfer`: what was taken from other weights; `frozen`: what stood still.
     `gates` as printed.
     """

@@ -24,7 +24,8 @@ Pictures = Callable[[int], Iterable[Tensor]]
 class Network:
     """`model` as it is trained; `scale` turns its outputs into the head's numbers (1 except in a folded stage).
 
-    `caps` of its activations, by name of the relu node, where a calibration has measured them.
+    `caps` of its activations, by name of the relu node, or ends of the ranges of its tensors, where a calibration has
+    measured them.
     """
 
     model: nn.Module
@@ -114,5 +115,5 @@ def quantise(
         if begins and (before is None or not before.quantize.folded):
             backend.fold(model, lock.raw, known)
     if stage.quantize.any():
-        model = backend.prepare(model, lock.raw, lock.raw_stage(stage.id), known)
+        model = backend.prepare(model, lock.raw, stage.plain(), known)
     return Network(model, scale, known)

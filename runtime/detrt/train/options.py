@@ -103,7 +103,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         help="where decoded pictures are kept: a folder, `ram` or `none` (default: as in the spec)",
     )
     add("--past-gate", action="store_true", help="go on after a stage whose gate failed")
-    add("--init-from", type=Path, metavar="FILE", help="weights the first stage begins with (safetensors)")
+    add(
+        "--init-from",
+        type=Path,
+        metavar="FILE",
+        help="weights that the first stage of the run begins with: .safetensors, .pt or .onnx",
+    )
     add(
         "--track",
         dest="trackers",

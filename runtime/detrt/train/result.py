@@ -21,7 +21,7 @@ def table(results: Sequence[StageResult]) -> str:
     """A line a stage, on the test split if there is one, else on validation: mAP@0.5 over all classes, each class, COCO
     mAP; for classifiers top-1 and top-5.
     """
-    trained = [result for result in results if result.kind != "calibrate" and result.final]
+    trained = [result for result in results if result.final]
     parts = [_table(kind) for kind in (_with(trained, "top1"), _with(trained, "map50")) if kind]
     return "\n".join(parts) if parts else "no stage has been scored"
 

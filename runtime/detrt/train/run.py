@@ -69,7 +69,7 @@ class Run:
             folder=self.folder,
             bases=data_bases(options.data_root, lock_path),
             make_task=make_task,
-            backend=device_package(lock.target.name) if lock.target is not None else None,
+            backend=device_package(lock.target.name, lock.target.lineage) if lock.target is not None else None,
             workers=options.workers if options.workers is not None else suitable_workers(processes),
         )
         self.results = self.context.results
@@ -112,8 +112,9 @@ class Run:
             return True
         if anew:
             self._set_aside(stage)
+        given = stage.start.stage if stage.start and self.options.init_from else None
         for needed in earlier_stages(stage):
-            if needed not in self.results:
+            if needed not in self.results and needed != given:
                 problem = f"stage `{stage.id}` begins with the result of `{needed}`, which has not run"
                 raise DetrtError(problem, remedy=f"--stage {needed} first")
         begun = time.monotonic()

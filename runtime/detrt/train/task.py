@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from detrt.data.cache import PictureCache, picture_cache
+from detrt.data.carve import part_of
 from detrt.data.check import check_labels
 from detrt.data.encode import Encoding
 from detrt.data.loader import Batch, plain_loader, train_loader
@@ -112,11 +113,22 @@ class DataTask:
             cache=self._cache(split),
         )
 
-    def pictures(self, images: int, batch: int, workers: int) -> Iterable[Tensor]:
+    def pictures(self, images: int | None, batch: int, workers: int, calibrating: bool = False) -> Iterable[Tensor]:
         """Encoded batches of the first training pictures, the same in every process; may be gone through more than
-        once.
+        once. When calibrating, of the data's `quantization_split`, if it has one.
         """
-        loader = self.plain_loader("train", batch=batch, rank=0, world=1, workers=workers, images=images)
+        share = (self._raw.get("options") or {}).get("quantization_split") if calibrating else None
+        dataset = self.dataset("train") if share is None else part_of(self.dataset("train"), float(share))
+        loader = plain_loader(
+            dataset,
+            self.encoding,
+            self._target_maker.targets,
+            batch=batch,
+            images=images,
+            workers=workers,
+            device=self.device,
+            cache=self._cache("train") if share is None else picture_cache(dataset, self._cache_settings()),
+        )
         return _Inputs(loader)
 
     def decode(self, outputs: Any, batch: Batch) -> list[Any]:
@@ -132,9 +144,12 @@ class DataTask:
 
     def _cache(self, split: str) -> PictureCache:
         if split not in self._caches:
-            settings = (self._raw.get("options") or {}).get("cache", {})
-            self._caches[split] = picture_cache(self.dataset(split), settings)
+            self._caches[split] = picture_cache(self.dataset(split), self._cache_settings())
         return self._caches[split]
+
+    def _cache_settings(self) -> dict[str, Any] | None:
+        settings: dict[str, Any] | None = (self._raw.get("options") or {}).get("cache", {})
+        return settings
 
 
 class DetectionTask(DataTask):

@@ -10,6 +10,7 @@ from typing import Any
 
 _HOMES = {
     "prepare": "stages",
+    "exports": "stages",
     "fold": "stages",
     "output_scale": "stages",
     "clipped": "stages",

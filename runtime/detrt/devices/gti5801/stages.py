@@ -71,6 +71,11 @@ def _neutral_variance(eps: float) -> float:
     return float(value)
 
 
+def exports(stage: Mapping[str, Any]) -> bool:
+    """True if the stage's numbers are the chip's, its caps folded into the weights."""
+    return bool((stage.get("quantize") or {}).get("folded"))
+
+
 def prepare(
     model: nn.Module, lock: Lock, stage: Mapping[str, Any], caps: Mapping[str, float] | None = None
 ) -> nn.Module:

@@ -10,6 +10,12 @@ from typing import Any
 
 _HOMES = {
     "prepare": "stages",
+    "exports": "stages",
+    "measure_ranges": "calibration",
+    "equalize": "calibration",
+    "correct_bias": "calibration",
+    "export": "exporting",
+    "load_artifacts": "artifacts",
     "observe": "floating",
     "quantised": "quantising",
     "Simulator": "simulator",

@@ -42,6 +42,11 @@ def _int8_class(kind: Any) -> type[Int8Net]:
     return type(f"Int8{kind.__name__}", (Int8Net, kind), {"__doc__": Int8Net.__doc__})
 
 
+def exports(stage: Mapping[str, Any]) -> bool:
+    """True if the stage leaves a net that computes in int8."""
+    return bool((stage.get("quantize") or {}).get("int8"))
+
+
 def prepare(
     model: nn.Module, lock: Lock, stage: Mapping[str, Any], caps: Mapping[str, float] | None = None
 ) -> nn.Module:
