@@ -12,14 +12,11 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol
 
-import numpy as np
-
 from detrt.data.encode import Encoding
-from detrt.data.resize import Resize
 from detrt.data.sample import Image
-from detrt.devices import BACKENDS, backend
+from detrt.devices import backend
 from detrt.errors import DetrtError
-from detrt.heads import CLASSIFIERS, Decoder, build_decoder
+from detrt.heads import CLASSIFIERS
 from detrt.heads.detections import Detections
 
 if TYPE_CHECKING:
@@ -54,13 +51,12 @@ class ArtifactPredictor:
     kind: str
     classes: tuple[str, ...]
     encoding: Encoding
-    decode: Decoder
     model: Any
     whole: bool = False
 
     def detect(self, image: Image) -> Detections:
         """Resize and colour order as on the host, the rest in whole numbers as on the device."""
-        found = self.decode(np.asarray(self.model.predict(self.encoding.ordered(image)), np.float32))
+        found: Detections = self.model.detect(self.encoding.ordered(image))
         return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
 
 
@@ -113,20 +109,17 @@ def open_predictor(path: Path, device: str = "cpu") -> Predictor:
 def open_artifacts(folder: Path) -> ArtifactPredictor:
     """An exported detector; checks every file of it. Raises DetrtError."""
     manifest = _json(folder / MANIFEST, "export first: detc export")
-    target = manifest.get("target") if isinstance(manifest, dict) else None
-    if target not in BACKENDS:
-        raise DetrtError(
-            f"the artifacts are for target {target!r}", folder / MANIFEST, f"known: {', '.join(sorted(BACKENDS))}"
-        )
-    model = backend(target).load_artifacts(folder)
-    resize = Resize.of(model.description.get("resize"))
-    encoding = Encoding(model.size, model.size, model.order, "u5", resize=resize)
+    target, lineage = (manifest.get(k) if isinstance(manifest, dict) else None for k in ("target", "lineage"))
+    try:
+        package = backend(str(target), [str(name) for name in lineage] if isinstance(lineage, list) else ())
+    except DetrtError as error:
+        raise DetrtError(f"the artifacts are for target {target!r}", folder / MANIFEST, error.remedy) from error
+    model = package.load_artifacts(folder)
     return ArtifactPredictor(
         model.name,
         f"{target} artifacts",
         tuple(model.classes),
-        encoding,
-        build_decoder(model.head),
+        model.encoding,
         model,
         model.head["kind"] in CLASSIFIERS,
     )

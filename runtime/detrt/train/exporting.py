@@ -70,8 +70,9 @@ def _export(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -> 
     print(f"{path}  stage {trained.stage.id}, epoch {trained.state.get('epoch')}")
     for finding in report.get("findings", []):
         print(f"{finding['level']}: {finding.get('layer', '')} {finding['message']}")
+    width = max(16, *(len(name) for name in report["files"]))
     for name, file in sorted(report["files"].items()):
-        print(f"  {name:<16} {file['bytes']:>10}  sha256 {file['sha256'][:16]}")
+        print(f"  {name:<{width}} {file['bytes']:>10}  sha256 {file['sha256'][:16]}")
     print(f"written to {out}")
     return 0
 

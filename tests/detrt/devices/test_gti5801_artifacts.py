@@ -21,9 +21,10 @@ from chip_nets import random_net  # noqa: E402
 from test_gti5801_one_arithmetic import chip_stage, pictures  # noqa: E402
 
 from detrt.data.resize import Resize  # noqa: E402
+from detrt.devices.artifacts_folder import check_manifest  # noqa: E402
 from detrt.devices.gti5801 import exporting as export_module  # noqa: E402
 from detrt.devices.gti5801.arithmetic import quantize_input  # noqa: E402
-from detrt.devices.gti5801.artifacts import check_manifest, load_artifacts  # noqa: E402
+from detrt.devices.gti5801.artifacts import load_artifacts  # noqa: E402
 from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import ArtifactError, DeviceError  # noqa: E402
 from detrt.devices.gti5801.exporting import export  # noqa: E402
@@ -245,7 +246,7 @@ def test_a_manifest_vouches_for_itself_too(exported: Path, tmp_path: Path) -> No
             same = False
         if not same:
             with pytest.raises(ArtifactError):
-                check_manifest(folder)
+                check_manifest(folder, ("chip.dat",), "the 5801")
 
 
 def test_pictures_of_another_shape_are_refused(exported: Path) -> None:

@@ -18,6 +18,7 @@ from detrt.devices.gti5801.arithmetic import quantize_input, quantize_layer, qua
 from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import DeviceError  # noqa: E402
 from detrt.devices.gti5801.fakequant import QuantConv2d, QuantReLU  # noqa: E402
+from detrt.errors import DetrtError
 
 CHIP5801 = backend("gti5801")
 
@@ -39,8 +40,13 @@ def caps_of(model: Any, lock: dict[str, Any], q: float = 99.0) -> dict[str, floa
 
 
 def test_unknown_backend_names_the_known() -> None:
-    with pytest.raises(KeyError, match="gti5801"):
+    with pytest.raises(DetrtError, match="abacus") as refused:
         backend("abacus")
+    assert "gti5801" in refused.value.remedy
+
+
+def test_a_target_has_the_backend_of_its_nearest_ancestor() -> None:
+    assert backend("my_board", ["my_board", "gti5801"]) is CHIP5801
 
 
 @pytest.mark.parametrize("stage", [WEIGHTS, CHIP], ids=["weights", "chip"])

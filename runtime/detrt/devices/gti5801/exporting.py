@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from detrt.devices.artifacts_folder import DESCRIPTION, SCHEMA, write_folder
 from detrt.devices.class_names import class_names
 from detrt.devices.gti5801.arithmetic import Clipped
-from detrt.devices.gti5801.artifacts import DESCRIPTION, SCHEMA, write_folder
 from detrt.devices.gti5801.chain import Plan, check_caps, read_plan
 from detrt.devices.gti5801.chipdat import decode, encode
 from detrt.devices.gti5801.errors import ArtifactError

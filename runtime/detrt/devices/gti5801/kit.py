@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import io
-import json
 import math
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from detrt.devices.artifacts_folder import read_json
 from detrt.devices.gti5801.chipdat import encode
 from detrt.devices.gti5801.errors import ArtifactError
 from detrt.devices.gti5801.files import write_bytes
@@ -18,20 +17,6 @@ from detrt.devices.gti5801.network import ChipNetwork
 from detrt.devices.gti5801.simulator import simulate
 from detrt.devices.gti5801.vendor_json import network_of, read_dat_json, tensor_shapes
 from detrt.devices.npz import Shape, read_arrays
-
-LARGEST_JSON = 1 << 20
-
-
-def read_json(path: Path) -> Any:
-    """A small JSON file. ArtifactError if it cannot be read, is larger than a megabyte, or is no JSON."""
-    try:
-        if path.stat().st_size > LARGEST_JSON:
-            raise ArtifactError(f"{path.stat().st_size:,} bytes are no description of a network", path)
-        return json.loads(path.read_bytes())
-    except OSError as error:
-        raise ArtifactError(f"cannot be read: {error.strerror or error}", path) from error
-    except (ValueError, RecursionError) as error:
-        raise ArtifactError(f"not JSON: {error}", path) from error
 
 
 def _spellings(name: str, shape: Shape) -> tuple[Shape, ...]:
