@@ -18,7 +18,7 @@ from detrt.devices.gti5801.arithmetic import quantize_input, quantize_layer, qua
 from detrt.devices.gti5801.chain import read_plan  # noqa: E402
 from detrt.devices.gti5801.errors import DeviceError  # noqa: E402
 from detrt.devices.gti5801.fakequant import QuantConv2d, QuantReLU  # noqa: E402
-from detrt.errors import DetrtError
+from detrt.errors import DetrtError  # noqa: E402
 
 CHIP5801 = backend("gti5801")
 
