@@ -12,8 +12,24 @@ from detc.importers.network.values import Constant
 if TYPE_CHECKING:
     from detc.importers.network.values import Array
 
-MOST = 1 << 14
-"""Elements of what is worked out; larger tables stay constants without numbers, which only outputs are."""
+MOST = 1 << 16
+"""Elements of what is worked out from several; larger tables stay constants without numbers, which only outputs are."""
+_KEEPING = frozenset(
+    (
+        "Reshape",
+        "RESHAPE",
+        "Identity",
+        "Dropout",
+        "Transpose",
+        "Cast",
+        "CAST",
+        "Unsqueeze",
+        "Squeeze",
+        "SQUEEZE",
+        "Slice",
+    )
+)
+"""Operators that give no more numbers than they take."""
 
 
 def folded(t: Translation, op: ForeignOp) -> bool:
@@ -28,7 +44,7 @@ def folded(t: Translation, op: ForeignOp) -> bool:
 
         t.values[op.outputs[0]] = Constant(array=np.array([max(1, s) for s in sizes][begin:end], np.int64))  # type: ignore[misc]
         return True
-    if op.kind in ("Constant", "ConstantOfShape"):
+    if op.kind == "Constant":
         for name in op.outputs:
             t.values[name] = Constant()
         return True
@@ -41,16 +57,55 @@ def folded(t: Translation, op: ForeignOp) -> bool:
         t.values[op.outputs[0]] = _dequantised(op, values)
         return True
     known = [v for v in values if isinstance(v, Constant) and v.known]
-    if work is not None and len(known) == len(values) and all(_size(v) <= MOST for v in known):
+    if op.kind == "ConstantOfShape" and known:
+        results = _filled(known[0].numbers(), op.attributes.get("value", 0.0))
+    elif op.kind == "QuantizeLinear" and len(known) == len(values):
+        results = _quantised(known)
+    elif work is not None and len(known) == len(values) and _bounded(op, known):
         arrays = [v.stored() if not v.scales else v.real() for v in known]
         try:
             results = work(arrays, op)
         except (ValueError, IndexError, TypeError, OverflowError, ZeroDivisionError):
             results = None
     for number, name in enumerate(op.outputs):
-        array = results[number] if results is not None and number < len(results) else None
-        t.values[name] = Constant(array=array if array is not None and array.size <= MOST else None)
+        t.values[name] = Constant(array=results[number] if results is not None and number < len(results) else None)
     return True
+
+
+def _bounded(op: ForeignOp, values: list[Constant]) -> bool:
+    """Whether the result can be no larger than what the file holds, or is small anyway."""
+    if op.kind in _KEEPING:
+        return True
+    total = 1
+    for value in values:
+        total *= max(1, _size(value))
+    return total <= MOST
+
+
+def _filled(shape: list[int], value: object) -> list[Array] | None:
+    import numpy as np
+
+    size = 1
+    for side in shape:
+        size *= max(side, 0)
+    if size > MOST or any(side < 0 for side in shape) or not isinstance(value, int | float):
+        return None
+    return [np.full(shape, value, np.int64 if isinstance(value, int) else np.float32)]
+
+
+def _quantised(values: list[Constant]) -> list[Array]:
+    """Real numbers as whole ones: halves to even, as QuantizeLinear says."""
+    import numpy as np
+
+    x, scale = values[0].real().astype(np.float64), values[1].real().astype(np.float64)
+    zero = values[2].stored() if len(values) > 2 else np.zeros(1, np.uint8)
+    sides = [1] * x.ndim
+    if scale.size > 1:
+        axis = next((n for n, side in enumerate(x.shape) if side == scale.size), 0)
+        sides[axis] = scale.size
+    limits = np.iinfo(zero.dtype)
+    found = np.rint(x / scale.reshape(sides if scale.size > 1 else -1)) + zero.reshape(sides if zero.size > 1 else -1)
+    return [np.clip(found, limits.min, limits.max).astype(zero.dtype)]
 
 
 def _size(constant: Constant) -> int:

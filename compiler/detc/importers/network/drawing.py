@@ -36,6 +36,8 @@ class Draft:
     range: tuple[float, float] | None = None
     tensor: str = ""
     """The file's tensor that it first gave."""
+    lowest: bool = False
+    """A border of the lowest number instead of zeros, which only a max pool can read."""
     affine: tuple[Array, Array] | None = None
     """(factor, summand) a channel, of a batch norm that stands for nothing else."""
 
@@ -47,6 +49,8 @@ class Drawing:
     order: tuple[int, int, int]
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    moved: dict[View, int] = field(default_factory=dict)
+    """Layers that put the numbers of a view in place."""
 
     def add(self, op: str, *inputs: int, label: str = "", **given: Any) -> int:
         """A layer as a spec would write it. Raises Untranslatable where it does not hold together."""
@@ -82,19 +86,23 @@ class Drawing:
 
     def map(self, view: View) -> int:
         """The node with these numbers as [channels, height, width], made if they have been moved. Raises Untranslatable."""
+        if self.drafts[view.node].lowest:
+            raise Untranslatable("reads a border of the lowest number, which only a max pool can")
         if len(view.axes) != 3:
             raise Untranslatable(f"reads {_shape(view)}, which is no map here")
         if len(view.shape) == 3 and order_of(view) == self.order:
             return view.node
-        axes: list[tuple[Atom, ...]] = [(), (), ()]
-        for place, ours in enumerate(self.order):
-            axes[ours] = merged(view.axes[place])
-        made = self._moved(view, axes)
-        if made is None:
-            raise Untranslatable(
-                f"reads {_shape(view)}, whose numbers the file has moved in a way that no layer does here"
-            )
-        return made
+        if view not in self.moved:
+            axes: list[tuple[Atom, ...]] = [(), (), ()]
+            for place, ours in enumerate(self.order):
+                axes[ours] = merged(view.axes[place])
+            made = self._moved(view, axes)
+            if made is None:
+                raise Untranslatable(
+                    f"reads {_shape(view)}, whose numbers the file has moved in a way that no layer does"
+                )
+            self.moved[view] = made
+        return self.moved[view]
 
     def _moved(self, view: View, axes: list[tuple[Atom, ...]]) -> int | None:
         sizes = tuple(prod(atom.size for atom in axis) for axis in axes)

@@ -103,6 +103,8 @@ def _yolox(
     last two, ST's without."""
     nodes = tuple(node for group in plain.values() for node in group)
     strides = _cells(drawing, nodes, image)
+    if strides is not None and (apart := _apart(drawing, nodes, strides)):
+        return apart
     if strides is None or len(nodes) < 2 or strides != CELLS[0][: len(strides)]:
         return None
     triples = [_triple(drawing, node) for node in nodes]
@@ -123,6 +125,24 @@ def _yolox(
     return Outputs(
         {"maps": nodes}, text, notes=["taken for ST's st_yolo_x head: one anchor of half the picture a cell"]
     )
+
+
+def _apart(drawing: Drawing, nodes: tuple[int, ...], strides: tuple[int, ...]) -> Outputs | None:
+    """YOLOX's maps one by one: of every size one of 4 channels, one of 1, and one of as many as there are classes."""
+    channels = [drawing.drafts[node].type.shape[0] for node in nodes]
+    levels = sorted(set(strides))
+    if tuple(levels) != CELLS[0][: len(levels)] or len(levels) < 2 or len(nodes) != 3 * len(levels):
+        return None
+    columns: list[tuple[int, ...]] = []
+    classes = next((c for c in channels if c not in (4, 1)), 0)
+    for wanted in (4, 1, classes):
+        found = {s: node for node, s, c in zip(nodes, strides, channels, strict=True) if c == wanted}
+        columns.append(tuple(found[s] for s in levels if s in found))
+    if not classes or any(len(column) != len(levels) for column in columns):
+        return None
+    named = dict(zip(("box", "obj", "cls"), columns, strict=True))
+    text = f"head yolox on box, obj, cls {{ strides = {levels}  classes = {classes} }}"
+    return Outputs(named, text, notes=["taken for YOLOX's head: boxes, objects and classes of each map"])
 
 
 def _triple(drawing: Drawing, node: int) -> tuple[int, int, int, int, bool] | None:
@@ -185,7 +205,8 @@ def _row(value: Parts) -> int:
 
 
 def _yolo_v2(drawing: Drawing, plain: dict[str, tuple[int, ...]], image: tuple[int, ...]) -> Outputs | None:
-    """One map of coarse cells whose channels are five anchors with box, object and classes."""
+    """One map of coarse cells whose channels are five anchors with box, object and classes. In TFLite files ST's services write
+    such maps; elsewhere it could be anything."""
     nodes = next(iter(plain.values()))
     strides = _cells(drawing, nodes, image)
     if len(plain) != 1 or len(nodes) != 1 or strides is None or strides[0] not in CELLS[1]:
@@ -193,6 +214,9 @@ def _yolo_v2(drawing: Drawing, plain: dict[str, tuple[int, ...]], image: tuple[i
     classes, rest = divmod(drawing.drafts[nodes[0]].type.shape[0], 5)
     if rest or classes <= 5:
         return None
+    if drawing.order != (1, 2, 0):
+        hint = f"a map of 5 * (5 + {classes - 5}) channels: if it is YOLOv2's, write `head yolo_v2 on map {{ anchors = [..] }}`"
+        return Outputs({"map": nodes}, notes=[hint])
     text = f"head yolo_v2 on map {{ anchors = {ST_ANCHORS}  unit = image  classes = {classes - 5} }}"
     return Outputs(
         {"map": nodes}, text, notes=["taken for a yolo_v2 head with the five anchors that ST's services use by default"]

@@ -101,7 +101,7 @@ def _handlers(format: str) -> dict[str, Handler]:
     if format == "tflite":
         from detc.importers.network.tflite_ops import HANDLERS
     else:
-        from detc.importers.network.onnx_ops import HANDLERS
+        from detc.importers.network.onnx_quant import HANDLERS
     return HANDLERS
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from detc.importers.foreign import ForeignModel, ForeignOp
 from detc.importers.network.drawing import Draft, Drawing, Lazy
 from detc.importers.network.values import Blocked, Constant, Parts, Untranslatable, Value
-from detc.importers.network.views import View, order_of, reshaped, sliced, transposed
+from detc.importers.network.views import View, merged, order_of, reshaped, sliced, transposed
 from detc.ir.ops.conv import Conv, Linear
 
 if TYPE_CHECKING:
@@ -181,6 +181,8 @@ class Translation:
 
     def slice(self, source: str, axis: int, start: int, count: int, step: int = 1) -> View:
         view = self.view(source)
+        if len(view.axes) == 3 and view.whole and any(len(merged(walk)) > 1 for walk in view.axes):
+            view = self.drawing.view(self.drawing.map(view))  # shuffled channels, of which a part is taken
         found = sliced(view, axis, start, count, step) if count > 0 and 0 <= axis < len(view.sizes) else None
         if found is None:
             raise Untranslatable(f"takes {count} places from {start} of axis {axis} of {list(view.sizes)}")

@@ -1,0 +1,1 @@
+"""ONNX files, read with the package `onnx` (extra `export`) after their size is checked."""
