@@ -8,22 +8,20 @@ DETC_INLINE void gather(
     const int32_t channels = p->input.channels, width = p->input.width;
     const int32_t left = x * p->stride.columns - p->pad.left;
     int32_t row = y * p->stride.rows - p->pad.top;
-    const int32_t apart = p->dilation.columns;
-    const int inside = left >= 0 && left + (p->kernel.columns - 1) * apart < width;
-    const int together = inside && apart == 1 && inner == channels;
-    for (int32_t r = 0; r < p->kernel.rows; r++, row += p->dilation.rows) {
+    const int32_t apart = p->dilation.columns, columns = p->kernel.columns;
+    const int together = apart == 1 && inner == channels && left >= 0 && left + columns <= width;
+    for (int32_t r = p->kernel.rows; r > 0; r--, row += p->dilation.rows, to += columns * inner) {
         if (row < 0 || row >= p->input.height) {
-            memset(to, (int)p->zero_in, (size_t)(p->kernel.columns * inner));
-            to += p->kernel.columns * inner;
+            memset(to, (int)p->zero_in, (size_t)(columns * inner));
         } else if (together) {
-            memcpy(to, input + (row * width + left) * channels, (size_t)(p->kernel.columns * inner));
-            to += p->kernel.columns * inner;
+            detc_copy(to, input + (row * width + left) * channels, columns * inner);
         } else {
-            for (int32_t c = 0, column = left; c < p->kernel.columns; c++, column += apart, to += inner) {
+            int32_t column = left;
+            for (int32_t c = 0; c < columns; c++, column += apart) {
                 if (column < 0 || column >= width) {
-                    memset(to, (int)p->zero_in, (size_t)inner);
+                    memset(to + c * inner, (int)p->zero_in, (size_t)inner);
                 } else {
-                    memcpy(to, input + (row * width + column) * channels + first, (size_t)inner);
+                    detc_copy(to + c * inner, input + (row * width + column) * channels + first, inner);
                 }
             }
         }
@@ -32,17 +30,19 @@ DETC_INLINE void gather(
 
 /* One group: its inputs start at channel `first`, its outputs at `output`. */
 DETC_INLINE void convolve(
-    const detc_conv_params *p, const detc_filters *filters, int32_t first, const int8_t *input, int8_t *output, int8_t *lanes)
+    const detc_conv_params *params, const detc_filters *filters, int32_t first, const int8_t *input, int8_t *output, int8_t *lanes)
 {
+    const detc_conv_params copy = *params, *const p = &copy; /* what is written does not change it */
     const int32_t k = filters->k, inner = p->input.channels / p->groups, channels = p->output.channels;
     int8_t *const patch = lanes + (k + 1) / 2 * 16;
     int32_t pixels = p->output.height * p->output.width, y = 0, x = 0;
     while (pixels > 0) {
         const int32_t taken = pixels >= DETC_LANES ? DETC_LANES : 1;
         for (int32_t lane = 0; lane < taken; lane++) {
-            gather(p, input, y, x, first, inner, patch);
+            int8_t *const to = taken > 1 ? detc_lane_patch(lanes, lane, patch, k) : patch;
+            gather(p, input, y, x, first, inner, to);
             if (taken > 1) {
-                detc_lane(lanes, lane, patch, k);
+                detc_lane(lanes, lane, to, k);
             }
             if (++x == p->output.width) {
                 x = 0;

@@ -49,23 +49,6 @@ DETC_INLINE int8_t detc_held(int32_t a, const detc_output *to)
     return (int8_t)(a > to->high ? to->high : a);
 }
 
-/* Numbers through a table of 256, in place or not. */
-DETC_INLINE void detc_looked_up(const int8_t *table, const int8_t *from, int8_t *to, int32_t count)
-{
-    const int8_t *const middle = table + 128;
-    for (int32_t i = 0; i < count; i++) {
-        to[i] = middle[from[i]];
-    }
-}
-
-/* The activation of an output that has been written, if it has a table. */
-DETC_INLINE void detc_activated(const detc_output *to, int8_t *numbers, int32_t count)
-{
-    if (to->table) {
-        detc_looked_up(to->table, numbers, numbers, count);
-    }
-}
-
 #if defined(DETC_DSP)
 #include <arm_acle.h>
 
@@ -153,5 +136,55 @@ DETC_INLINE uint32_t detc_finished8(int32_t sum, int32_t multiplier, uint32_t ri
 #if defined(DETC_MVE)
 #include <arm_mve.h>
 #endif
+
+/* Numbers through a table of 256, in place or not. */
+DETC_INLINE void detc_looked_up(const int8_t *table, const int8_t *from, int8_t *to, int32_t count)
+{
+#if defined(DETC_MVE)
+    for (; count > 0; count -= 16, from += 16, to += 16) {
+        const mve_pred16_t valid = vctp8q((uint32_t)count);
+        const uint8x16_t at = veorq_u8(vreinterpretq_u8_s8(vldrbq_z_s8(from, valid)), vdupq_n_u8(128));
+        vstrbq_p_s8(to, vldrbq_gather_offset_z_s8(table, at, valid), valid);
+    }
+#else
+    const int8_t *const middle = table + 128;
+    for (int32_t i = 0; i < count; i++) {
+        to[i] = middle[from[i]];
+    }
+#endif
+}
+
+/* The activation of an output that has been written, if it has a table. */
+DETC_INLINE void detc_activated(const detc_output *to, int8_t *numbers, int32_t count)
+{
+    if (to->table) {
+        detc_looked_up(to->table, numbers, numbers, count);
+    }
+}
+
+/* memcpy for short runs, without a call where the processor has better. */
+DETC_INLINE void detc_copy(int8_t *to, const int8_t *from, int32_t count)
+{
+#if defined(DETC_MVE)
+    for (; count > 0; count -= 16, from += 16, to += 16) {
+        const mve_pred16_t valid = vctp8q((uint32_t)count);
+        vstrbq_p_s8(to, vldrbq_z_s8(from, valid), valid);
+    }
+#elif defined(DETC_DSP)
+    if (count >= 4 && count <= 32) {
+        const uint32_t last = detc_load4(from + count - 4);
+        int8_t *const end = to + count - 4;
+        for (; to < end; to += 4, from += 4) {
+            const uint32_t word = detc_load4(from);
+            memcpy(to, &word, 4);
+        }
+        memcpy(end, &last, 4); /* may write some bytes again, the same */
+    } else {
+        memcpy(to, from, (size_t)count);
+    }
+#else
+    memcpy(to, from, (size_t)count);
+#endif
+}
 
 #endif

@@ -3,9 +3,17 @@
 
 #if !defined(DETC_DSP) && !defined(DETC_MVE)
 
+int8_t *detc_lane_patch(int8_t *lanes, int32_t lane, int8_t *patch, int32_t k)
+{
+    (void)patch;
+    return lanes + lane * k;
+}
+
 void detc_lane(int8_t *lanes, int32_t lane, const int8_t *pixel, int32_t k)
 {
-    memcpy(lanes + lane * k, pixel, (size_t)k);
+    if (pixel != lanes + lane * k) {
+        detc_copy(lanes + lane * k, pixel, k);
+    }
 }
 
 /* The sum of a filter whose numbers lie `step` bytes apart. */
@@ -36,7 +44,7 @@ void detc_multiply_lanes(const detc_filters *filters, const int8_t *lanes, int8_
 
 void detc_multiply_pixel(const detc_filters *filters, const int8_t *pixel, int8_t *scratch, int8_t *output)
 {
-    memcpy(scratch, pixel, (size_t)filters->k);
+    detc_copy(scratch, pixel, filters->k);
     multiply(filters, scratch, output);
 }
 

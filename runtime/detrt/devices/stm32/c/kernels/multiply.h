@@ -16,7 +16,11 @@ typedef struct {
 /* Pixels that are multiplied together: each weight that is loaded serves all of them. */
 #define DETC_LANES 4
 
-/* Copies a pixel or patch, int8 [k], into a lane of `lanes`; in the form in which it will be multiplied. */
+/* Where a patch, int8 [k], is gathered for a lane: in the lane itself, or in `patch` where it will have another form there. */
+int8_t *detc_lane_patch(int8_t *lanes, int32_t lane, int8_t *patch, int32_t k);
+
+/* Brings a pixel or patch, int8 [k], into a lane of `lanes`, in the form in which it will be multiplied. Nothing is left to do for one
+   that was gathered there. */
 void detc_lane(int8_t *lanes, int32_t lane, const int8_t *pixel, int32_t k);
 
 /* output[lane * stride + filter] for all lanes and filters, without the table. */

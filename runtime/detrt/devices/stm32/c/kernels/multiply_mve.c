@@ -3,9 +3,17 @@
 
 #if defined(DETC_MVE)
 
+int8_t *detc_lane_patch(int8_t *lanes, int32_t lane, int8_t *patch, int32_t k)
+{
+    (void)patch;
+    return lanes + lane * k;
+}
+
 void detc_lane(int8_t *lanes, int32_t lane, const int8_t *pixel, int32_t k)
 {
-    memcpy(lanes + lane * k, pixel, (size_t)k);
+    if (pixel != lanes + lane * k) {
+        detc_copy(lanes + lane * k, pixel, k);
+    }
 }
 
 /* Every second byte: the weights of one filter of a pair, where fewer than 16 are left. */
@@ -122,7 +130,7 @@ void detc_multiply_lanes(const detc_filters *filters, const int8_t *lanes, int8_
 void detc_multiply_pixel(const detc_filters *filters, const int8_t *pixel, int8_t *scratch, int8_t *output)
 {
     const int8_t *weights = filters->weights;
-    memcpy(scratch, pixel, (size_t)filters->k);
+    detc_copy(scratch, pixel, filters->k);
     for (int32_t filter = 0; filter + 1 < filters->count; filter += 2) {
         int32_t a = filters->bias[filter], b = filters->bias[filter + 1], i = 0;
         for (; i + 16 <= filters->k; i += 16) {
