@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write curves, confusion matrix and threshold sweep there"
     )
+    parser.add_argument(
+        "--sensitivity",
+        action="store_true",
+        help="of an int8 checkpoint: which layer costs the mAP, each quantised alone (default: 100 pictures of val)",
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -47,6 +52,8 @@ def run(args: argparse.Namespace) -> int:
         return refuse(f"{args.model} lies in no build folder", "give it with --build: its lock names the data")
     if args.images is not None and args.images < 1:
         return refuse(f"--images {args.images}: at least 1 picture is needed")
+    if args.sensitivity:
+        return _layer_by_layer(args, folder)
     try:
         from detrt.data.check import check_labels
         from detrt.evaluate import summary
@@ -94,6 +101,33 @@ def run(args: argparse.Namespace) -> int:
         write_whole(
             args.out, json.dumps({**figures, "figures": result.figures(), "result": result.as_dict()}, indent=2) + "\n"
         )
+    return OK
+
+
+def _layer_by_layer(args: argparse.Namespace, folder: Path) -> int:
+    """The table of what each layer of an int8 checkpoint costs, as text and JSON."""
+    from detc.commands.finished import LOCK
+    from detc.commands.progress import bar
+    from detc.commands.writing import write_whole
+    from detrt.errors import DetrtError
+    from detrt.lock import read_lock
+    from detrt.predictor import model_classes
+    from detrt.train.sensitivity import sensitivity
+
+    if args.model.is_dir():
+        return refuse(f"{args.model} is a folder", "--sensitivity wants the best.safetensors of an int8 stage")
+    try:
+        lock = read_lock(folder / LOCK)
+        classes = model_classes(folder, lock)
+        with bar(f"{args.model}, layer by layer") as tick:
+            found = sensitivity(
+                classes, lock, folder / LOCK, args.model, args.split, args.images, args.data_root, args.device, tick
+            )
+    except DetrtError as error:
+        return refuse(str(error))
+    print("\n".join(found.lines()))
+    if args.out is not None:
+        write_whole(args.out, json.dumps(found.as_dict(), indent=2) + "\n")
     return OK
 
 

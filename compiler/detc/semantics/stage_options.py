@@ -9,7 +9,7 @@ from detc.semantics.gates import gate_json
 from detc.semantics.program import Setting, Stage
 from detc.semantics.reading import Reader
 from detc.semantics.stage_draft import Draft
-from detc.semantics.stage_rules import AUTOCAST, PRUNING, QUANTIZE_ORDER
+from detc.semantics.stage_rules import AUTOCAST, CONTRADICTION, PRUNING, QUANTIZE_ORDER
 
 
 def quantized(
@@ -50,6 +50,14 @@ def quantized(
             at.report(AUTOCAST(amp.span or draft.span, name=draft.name, actual=amp.value))
             return None
         draft.entries["amp"] = Setting("amp", None, "default")
+    sizes = draft.entries["multiscale"]
+    if sizes.value is not None and result["int8"]:
+        if "multiscale" in draft.own:
+            problem = "is int8, planned for one size of the picture, and asks for several"
+            remedy = "set `multiscale` in the float stages only, or in the train block: int8 stages leave it out"
+            at.report(CONTRADICTION(sizes.span or draft.span, name=draft.name, problem=problem, remedy=remedy))
+            return None
+        draft.entries["multiscale"] = Setting("multiscale", None, "default")
     return result
 
 

@@ -60,6 +60,10 @@ class DataTask:
             self._sets[split] = open_dataset(self._raw, split, self._base, self.name)
         return self._sets[split]
 
+    def shorten(self, split: str, images: int) -> None:
+        """From now on the split has its first `images` pictures only."""
+        self._sets[split] = self.dataset(split).first(images)
+
     def check_labels(self, say: Callable[[str], None]) -> None:
         """Checks every split, tells what was found, and goes on with what can be used. Raises DetrtError if a split
         has nothing.

@@ -74,6 +74,12 @@ def test_ranges_are_measured_and_trained_with(tmp_path: Path) -> None:
             "TRN120",
             "q.best",
         ),
+        (
+            "stage p { start = float.best  calibrate ranges = mse  images = 5 }\n"
+            "stage q { start = float.best  quantize int8 = p.ranges  epochs = 1  multiscale = sizes(28 .. 56) }",
+            "TRN128",
+            "sizes(28 .. 56)",
+        ),
     ],
 )
 def test_what_cannot_be_is_refused(tmp_path: Path, stages: str, code: str, place: str) -> None:
@@ -136,8 +142,8 @@ def test_int8_is_no_word_of_the_5801(tmp_path: Path) -> None:
     ("old", "new", "left"),
     [
         ('["int8"]', '["weights", "activations", "int8"]', ["float", "weights", "more"]),
-        ("implied   = int8", "", ["float"]),
-        ("implied   = int8", "implied = 7", ["float"]),
+        ("implied = int8", "", ["float"]),
+        ("implied = int8", "implied = 7", ["float"]),
         ('["ranges"]', "3", ["float", "int8"]),
     ],
 )

@@ -1,5 +1,5 @@
-"""A device package for tests of the engine: weights to 1/64, activations to 31 steps of their caps. Keeps the names
-of the state.
+"""A device package for tests of the engine: weights to 1/64, activations to 31 steps of their caps or of the highest number of
+their ranges. Keeps the names of the state.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from detrt.quant import Observed
 
 PAIRS = {"conv1": "relu1", "conv2": "relu2", "head": "relu3"}
 
@@ -36,9 +38,12 @@ class CappedRelu(nn.Module):
 
 def prepare(model: nn.Module, lock: dict[str, Any], stage: dict[str, Any], caps: dict[str, float] | None) -> nn.Module:
     folded = bool(stage["quantize"]["folded"])
+    if stage["quantize"]["int8"]:
+        assert caps is not None
+        caps = {relu: max(caps[f"{relu}.high"], 1e-3) for relu in PAIRS.values()}
     for conv, relu in PAIRS.items():
         getattr(model, conv).__class__ = RoundedConv
-        if stage["quantize"]["activations"]:
+        if stage["quantize"]["activations"] or stage["quantize"]["int8"]:
             assert caps is not None
             setattr(model, relu, CappedRelu(31.0 if folded else caps[relu]))
     return model
@@ -81,3 +86,42 @@ def rescale(model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor]) -
 
 def output_scale(lock: dict[str, Any], caps: dict[str, float]) -> float:
     return caps["relu3"] / 31
+
+
+def exports(stage: dict[str, Any]) -> bool:
+    return bool(stage["quantize"]["folded"] or stage["quantize"]["int8"])
+
+
+def measure_ranges(
+    model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor], trials: list[dict[str, Any]]
+) -> list[dict[str, float]]:
+    seen = Observed(list(PAIRS.values()), trials)
+    hooks = [
+        getattr(model, conv).register_forward_hook(lambda _, __, output, relu=relu: seen.look(relu, output))
+        for conv, relu in PAIRS.items()
+    ]
+    with torch.no_grad():
+        for batch in batches:
+            model(batch)
+    for handle in hooks:
+        handle.remove()
+    return [
+        {
+            f"{name}.{end}": value
+            for name, ends in found.items()
+            for end, value in zip(("low", "high"), ends, strict=True)
+        }
+        for found in seen.ranges()
+    ]
+
+
+def equalize(model: nn.Module, lock: dict[str, Any]) -> int:
+    with torch.no_grad():
+        for name, factor in (("conv1", 2.0), ("conv2", 0.5)):
+            getattr(model, name).weight.mul_(factor)
+            getattr(model, name).bias.mul_(2.0 if name == "conv1" else 1.0)
+    return 1
+
+
+def correct_bias(model: nn.Module, lock: dict[str, Any], batches: Iterable[Tensor]) -> int:
+    return sum(len(batch) for batch in batches)
