@@ -69,7 +69,7 @@ ODD = st.sampled_from(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.randoms(use_true_random=False), PLACES, ODD)
 def test_whatever_is_put_anywhere_is_refused_or_runs(
     folder: Path, tmp_path: Path, random: Any, place: str, odd: Any

@@ -181,6 +181,7 @@ def test_every_kernel_gives_what_its_formula_says(seeds: range, places: int) -> 
     assert len(kinds) == 15
 
 
+@pytest.mark.long
 def test_random_nets_cover_the_hard_cases() -> None:
     nets = [program(seed) for seed in SEEDS]
     steps = [step for net in nets for step in net.steps]

@@ -123,6 +123,7 @@ def test_training_in_int8_learns_and_stays_exact() -> None:
     assert equal(torch_tensors(model.eval(), case, picture), simulated(made(case), picture))
 
 
+@pytest.mark.long
 def test_it_trains_in_a_distributed_run(tmp_path: Path) -> None:
     case = fair(1)
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'store'}", rank=0, world_size=1)

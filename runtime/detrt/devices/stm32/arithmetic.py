@@ -70,10 +70,15 @@ def rescale_of(factors: npt.ArrayLike) -> Rescale:
 
 def rescale(accumulator: npt.ArrayLike, factors: Rescale) -> Int64:
     """Brings int32 sums [.., C] to the output's scale, without its zero and without saturation. Halves round up."""
-    wide = np.asarray(accumulator, np.int64) << factors.left
-    high = (wide * factors.multiplier) >> 32
+    wide: Int64 = np.asarray(accumulator, np.int64) << factors.left
     right = factors.right.astype(np.int64)
-    return (high + (np.int64(1) << (right - 1))) >> right
+    wide *= (
+        factors.multiplier
+    )  # in place: these passes over all numbers of a net are what a simulation spends its time on
+    wide >>= 32
+    wide += np.int64(1) << (right - 1)
+    wide >>= right
+    return wide
 
 
 def saturate(values: npt.ArrayLike, low: int = LOW, high: int = HIGH) -> Int8:

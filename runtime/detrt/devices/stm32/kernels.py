@@ -39,8 +39,8 @@ from detrt.devices.stm32.program import (
 EXACT_FLOAT32 = 2**24
 """Whole numbers up to this one are float32 numbers, and so are their sums while those stay below."""
 
-BAND = 1 << 18
-"""Numbers of a band: a megabyte in float32."""
+BAND = 1 << 16
+"""Numbers of a band: a quarter of a megabyte in float32."""
 
 Floats = npt.NDArray[Any]
 
