@@ -16,7 +16,7 @@ void detc_concat(const detc_concat_params *p, const int8_t *const *inputs, int8_
             if (table) {
                 detc_looked_up(table, from, to, channels);
             } else {
-                memcpy(to, from, (size_t)channels);
+                detc_copy(to, from, channels);
             }
         }
         before += channels;

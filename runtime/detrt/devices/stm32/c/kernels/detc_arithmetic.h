@@ -179,6 +179,10 @@ DETC_INLINE void detc_copy(int8_t *to, const int8_t *from, int32_t count)
             memcpy(to, &word, 4);
         }
         memcpy(end, &last, 4); /* may write some bytes again, the same */
+    } else if (count < 4) {
+        for (int32_t i = 0; i < count; i++) {
+            to[i] = from[i];
+        }
     } else {
         memcpy(to, from, (size_t)count);
     }

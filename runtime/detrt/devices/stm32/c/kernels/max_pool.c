@@ -40,7 +40,7 @@ void detc_max_pool(const detc_max_pool_params *p, const int8_t *input, int8_t *o
                 for (int32_t at = left < 0 ? 0 : left; at < left + p->kernel.columns && at < p->input.width; at++) {
                     const int8_t *const pixel = input + (row * p->input.width + at) * channels;
                     if (first) {
-                        memcpy(output, pixel, (size_t)channels);
+                        detc_copy(output, pixel, channels);
                         first = 0;
                     } else {
                         raise(output, pixel, channels);

@@ -67,11 +67,13 @@ DETC_INLINE const uint32_t *add_pair(sums *s, const uint32_t *x, uint32_t a, uin
     return x;
 }
 
-/* The same for the next two numbers of a pair of filters. */
-DETC_INLINE const uint32_t *add_next(sums *s, const uint32_t *x, const int8_t *weights)
+/* The same for the next two numbers of a pair of filters; both pointers move on. */
+DETC_INLINE void add_next(sums *s, const uint32_t **x, const int8_t **weights)
 {
-    const uint32_t four = detc_load4(weights);
-    return add_pair(s, x, detc_even(four), detc_odd(four));
+    uint32_t four;
+    __asm__ volatile("ldr %0, [%1], #4" : "=&r"(four), "+r"(*weights) : : "memory");
+    const uint32_t even = detc_even(four);
+    *x = add_pair(s, *x, even, detc_odd(four));
 }
 
 /* How sums of two filters become numbers, and the range of those in all bytes of a word. */
@@ -113,16 +115,15 @@ DETC_INLINE void store2(int8_t *output, int32_t a, int32_t b, const scale *s)
 /* Two filters over four pixels; gives the weights that follow. */
 DETC_INLINE const int8_t *add_pixels(sums *s, const int8_t *weights, const int8_t *lanes, int32_t k)
 {
-    const int8_t *const end = weights + (k & ~7) * 2;
     const uint32_t *x = (const uint32_t *)(const void *)lanes;
-    for (; weights != end; weights += 16) {
-        x = add_next(s, x, weights);
-        x = add_next(s, x, weights + 4);
-        x = add_next(s, x, weights + 8);
-        x = add_next(s, x, weights + 12);
+    for (int32_t eight = k >> 3; eight > 0; eight--) {
+        add_next(s, &x, &weights);
+        add_next(s, &x, &weights);
+        add_next(s, &x, &weights);
+        add_next(s, &x, &weights);
     }
-    for (int32_t rest = (k & 7) >> 1; rest > 0; rest--, weights += 4) {
-        x = add_next(s, x, weights);
+    for (int32_t rest = (k & 7) >> 1; rest > 0; rest--) {
+        add_next(s, &x, &weights);
     }
     if (k & 1) {
         add_pair(s, x, alone(weights[0]), alone(weights[1]));

@@ -8,7 +8,7 @@ static void nearest(const detc_resize_params *p, const int8_t *input, int8_t *ou
         const int8_t *const first = output;
         for (int32_t x = 0; x < p->input.width; x++, input += channels) {
             for (int32_t n = 0; n < p->factor.columns; n++, output += channels) {
-                memcpy(output, input, (size_t)channels);
+                detc_copy(output, input, channels);
             }
         }
         for (int32_t n = 1; n < p->factor.rows; n++, output += row) {

@@ -8,7 +8,7 @@ void detc_space_to_depth(const detc_space_to_depth_params *p, const int8_t *inpu
         for (int32_t x = 0; x + block <= width; x += block) {
             for (int32_t i = 0; i < block * block; i++, output += channels) {
                 const int32_t pixel = (y + p->order[i].rows) * width + x + p->order[i].columns;
-                memcpy(output, input + pixel * channels, (size_t)channels);
+                detc_copy(output, input + pixel * channels, channels);
             }
         }
     }
