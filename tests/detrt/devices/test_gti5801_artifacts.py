@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -106,7 +107,7 @@ def test_the_files_say_how_the_host_resizes(tmp_path: Path) -> None:
     predictor = open_artifacts(tmp_path / "boxed")
     assert predictor.encoding.resize == Resize("letterbox", "area", 100, "topleft")
     whole = Detections(np.array([[0, 0, 1, 1]], np.float32), np.ones(1, np.float32), np.zeros(1, np.int64))
-    predictor.decode = lambda outputs: whole
+    predictor.model = SimpleNamespace(detect=lambda image: whole)
     assert predictor.detect(np.zeros((20, 40, 3), np.uint8)).boxes.tolist() == [[0, 0, 1, 2]]
 
 
