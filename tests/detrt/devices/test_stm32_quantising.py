@@ -184,17 +184,26 @@ def test_a_layer_that_could_overflow_is_named_with_its_channel() -> None:
     )
 
 
-@pytest.mark.parametrize("spoil", [math.nan, math.inf, None, 1e30])
-def test_weights_that_no_program_can_hold_are_refused_by_layer(spoil: float | None) -> None:
+@pytest.mark.parametrize("spoil", [math.nan, math.inf, None, 1e30, "shape"])
+def test_weights_that_no_program_can_hold_are_refused_by_layer(spoil: Any) -> None:
     case = random_net(1)
     step = case.lock["plan"]["steps"][0]
     key = f"{step['module']}.weight"
     state = {k: v.clone() for k, v in case.model.state_dict().items() if spoil is not None or k != key}
-    if spoil is not None:
+    if spoil == "shape":
+        state[key] = state[key][:, :, :1]
+    elif spoil is not None:
         state[key][0] = spoil
     with pytest.raises(DetrtError) as error:
         made(case, state=state)
     assert f"`{step['name']}` (random.det:1)" in str(error.value)
+
+
+def test_a_range_far_below_what_a_layer_gives_is_refused_by_layer() -> None:
+    case = random_net(5)
+    ranges = {name: (0.0, 1e-20) for name in case.ranges}
+    with pytest.raises(DetrtError, match=r"random.det:\d+\): one step of its .* far too narrow"):
+        made(case, ranges=ranges)
 
 
 @pytest.mark.parametrize(

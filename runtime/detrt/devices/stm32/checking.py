@@ -76,7 +76,8 @@ def check_program(program: Program) -> list[str]:
         try:
             _check_step(program, step, made)
         except ValueError as error:
-            problems.append(f"step `{step.name}`: {error}")
+            at = f" ({step.where})" if step.where else ""
+            problems.append(f"`{step.name}`{at}: {error}")
         made.add(step.output)
     for name, given in program.outputs.items():
         known = all(t in program.tensors and _source(program, t) in made for t in given)

@@ -17,14 +17,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale, rescale_of
+from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale
 from detrt.devices.stm32.entry import entries, entry_of
 from detrt.devices.stm32.floating import activated, channelwise, weighted_sums
 from detrt.devices.stm32.folding import Grid, memory_order, nearest
 from detrt.devices.stm32.functions import requantising, table
 from detrt.devices.stm32.kernels import EXACT_FLOAT32
 from detrt.devices.stm32.plan import Activation, Plan, PlanStep
-from detrt.devices.stm32.quantising import add_multipliers, before_table, factors, layer_grid, limits
+from detrt.devices.stm32.quantising import add_multipliers, before_table, factors, fixed_point, layer_grid, limits
 from detrt.devices.stm32.quants import Range, tensor_quants
 from detrt.devices.stm32.running import See, run_plan, windowed_sums
 from detrt.errors import DetrtError
@@ -125,7 +125,7 @@ class Int8Arithmetic:
                 sums = self._products(step, x, grid)
                 real = (scales[0] * grid.scales / after.scale).to(x.dtype)
                 return sums, factors(step, grid, self.quants) if self.exact else 0, channelwise(real, sums)
-        return sums, rescale_of(factor), factor
+        return sums, fixed_point(factor), factor
 
     def _products(self, step: PlanStep, x: Tensor, grid: Grid) -> Tensor:
         weight = memory_order(straight(grid.weight, grid.whole_weight), step)

@@ -187,6 +187,9 @@ def _checked(plan: Plan) -> Plan:
             seen.add(name)
             name = plan.aliases[name]
     for step in plan.steps:
+        count = {"add": 2, "mul": 2, "concat": len(step.inputs)}.get(step.kernel, 1)
+        if len(step.inputs) != count:
+            raise ValueError(f"the inputs of `{step.name}`")
         if step.output in made or step.output in plan.aliases or step.output not in plan.tensors:
             raise ValueError(f"the output of `{step.name}`")
         if not step.inputs or any(name not in plan.tensors or plan.source(name) not in made for name in step.inputs):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor as Floats
 
 from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale, rescale_of
-from detrt.devices.stm32.checking import overflowing
+from detrt.devices.stm32.checking import check_program
 from detrt.devices.stm32.entry import Entry, entries, entry_of
 from detrt.devices.stm32.folding import Grid, layer_numbers, memory_order, on_grid
 from detrt.devices.stm32.functions import requantising, table
@@ -39,6 +41,7 @@ from detrt.devices.stm32.program import (
 from detrt.devices.stm32.quants import Range, tensor_quants
 from detrt.errors import DetrtError
 
+REMEDY = "look at the layer's weights, and calibrate on more pictures"
 Numbers = Mapping[str, Floats]
 """Tensors by the keys of the model's state_dict."""
 
@@ -69,9 +72,12 @@ def quantised(
             at = f" ({planned.where})" if planned.where else ""
             problems.append(f"`{planned.name}`{at}: {error}")
     if problems:
-        raise DetrtError("; ".join(problems), remedy="look at the layer's weights, and calibrate on more pictures")
+        raise DetrtError("; ".join(problems), remedy=REMEDY)
     tensors = {n: Tensor(n, t.shape, quants[n]) for n, t in plan.tensors.items()}
-    return Program(name, tensors, tuple(steps), plan.input, plan.outputs, plan.aliases)
+    program = Program(name, tensors, tuple(steps), plan.input, plan.outputs, plan.aliases)
+    if problems := check_program(program):
+        raise DetrtError("; ".join(problems), remedy=REMEDY)
+    return program
 
 
 def limits(step: PlanStep, after: Quant) -> Pair:
@@ -94,13 +100,30 @@ def layer_grid(
     """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in torch's layout."""
     weight, bias = layer_numbers(step, state)
     groups = len(weight) if step.kernel == "depthwise" else step.groups
+    if tuple(weight.shape) != (expected := _weight_shape(plan, step)):
+        raise ValueError(f"`{step.module}` has weights {list(weight.shape)}, the plan is for {list(expected)}")
     return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(plan.source(step.inputs[0])), groups)
+
+
+def _weight_shape(plan: Plan, step: PlanStep) -> tuple[int, ...]:
+    entering, out = plan.tensors[step.inputs[0]].shape, plan.tensors[step.output].shape[-1]
+    if step.kernel == "dense":
+        return out, math.prod(entering)
+    return out, 1 if step.kernel == "depthwise" else entering[-1] // step.groups, *step.k
 
 
 def factors(step: PlanStep, grid: Grid, quants: Mapping[str, Quant]) -> Rescale:
     """From sums to numbers of the output. ValueError where no fixed point holds them."""
     real = (quants[step.inputs[0]].scale * grid.scales) / before_table(step, quants).scale
-    return rescale_of(real.cpu().numpy())
+    return fixed_point(real.cpu().numpy())
+
+
+def fixed_point(real: npt.ArrayLike) -> Rescale:
+    """`rescale_of` factors; ValueError in a user's words where no fixed point holds one."""
+    largest = float(np.max(real))
+    if not largest < 2.0**12:
+        raise ValueError(f"one step of its sums is {largest:.3g} steps of its output, whose range is far too narrow")
+    return rescale_of(real)
 
 
 def add_multipliers(one: Quant, other: Quant, after: Quant) -> tuple[Pair, int]:
@@ -110,7 +133,7 @@ def add_multipliers(one: Quant, other: Quant, after: Quant) -> tuple[Pair, int]:
         pair = (round(shares[0] * 2**shift), round(shares[1] * 2**shift))
         if (HIGH - LOW) * sum(pair) + (1 << (shift - 1)) < 2**31 and sum(pair) < 2**23:
             return pair, shift
-    raise ValueError(f"its inputs are {max(shares):.3g} times as coarse as its output")
+    raise ValueError(f"one step of its inputs is {max(shares):.3g} steps of its output, whose range is far too narrow")
 
 
 def _int8(values: Floats) -> Int8:
@@ -147,16 +170,11 @@ def _weighted(
         **_table(step, quants),
     }
     window: dict[str, Any] = {"stride": step.stride, "pad": step.pad, "dilation": step.dilation}
-    made: Conv | Depthwise | Dense
     if step.kernel == "dense":
-        made = Dense(weight=_int8(memory_order(grid.whole_weight, step)), **common)
-    elif step.kernel == "depthwise":
-        made = Depthwise(weight=_int8(grid.whole_weight[:, 0].permute(1, 2, 0)), **window, **common)
-    else:
-        made = Conv(weight=_int8(grid.whole_weight.permute(0, 2, 3, 1)), groups=step.groups, **window, **common)
-    if problem := overflowing(made):
-        raise ValueError(problem)
-    return made
+        return Dense(weight=_int8(memory_order(grid.whole_weight, step)), **common)
+    if step.kernel == "depthwise":
+        return Depthwise(weight=_int8(grid.whole_weight[:, 0].permute(1, 2, 0)), **window, **common)
+    return Conv(weight=_int8(grid.whole_weight.permute(0, 2, 3, 1)), groups=step.groups, **window, **common)
 
 
 def _step(
@@ -173,21 +191,15 @@ def _step(
     match step.kernel:
         case "average_pool":
             factor = inputs[0].scale / (after.scale * (step.k[0] * step.k[1]))
-            pool = AveragePool(k=step.k, stride=step.stride, pad=step.pad, rescale=rescale_of(factor), low=low, high=high,
+            return AveragePool(k=step.k, stride=step.stride, pad=step.pad, rescale=fixed_point(factor), low=low, high=high,
                                **common)  # fmt: skip
-            if problem := overflowing(pool):
-                raise ValueError(problem)
-            return pool
         case "add":
             multipliers, shift = add_multipliers(inputs[0], inputs[1], after)
             return Add(multipliers=multipliers, shift=shift, **finish, **common)
         case "mul":
             if _elements(plan, step.inputs[0]) < _elements(plan, step.inputs[1]):
                 common["inputs"] = step.inputs[::-1]
-            product = Mul(rescale=rescale_of(inputs[0].scale * inputs[1].scale / after.scale), **finish, **common)
-            if problem := overflowing(product):
-                raise ValueError(problem)
-            return product
+            return Mul(rescale=fixed_point(inputs[0].scale * inputs[1].scale / after.scale), **finish, **common)
         case "table":
             if step.activation is None:
                 return Table(table=requantising(inputs[0], after), **common)
