@@ -144,15 +144,18 @@ class Int8Arithmetic:
         """Sums in steps of the output, rounded and held to the step's range."""
         after = before_table(step, self.quants)
         low, high = (end - after.zero for end in limits(step, after))
-        real = (sums * factor).float().clamp(low, high)
         if not self.exact:
+            real = (sums * factor).clamp(low, high)
             return straight(real, nearest(real.detach()))
         wide = sums.detach()
         if isinstance(fixed, Rescale):
             whole = _rescaled(wide.long(), fixed)
         else:
             whole = torch.floor((wide + 2.0 ** (fixed - 1)) * 2.0**-fixed)
-        return straight(real, whole.clamp(low, high).float())
+        held = whole.clamp_(low, high).float()
+        if not (torch.is_grad_enabled() and sums.requires_grad):
+            return held
+        return straight((sums * factor).float().clamp(low, high), held)
 
     def _moved(self, x: Tensor, before: Quant, after: Quant) -> Tensor:
         if before == after:
@@ -176,8 +179,12 @@ def _rescaled(sums: Tensor, fixed: Rescale) -> Tensor:
     """`arithmetic.rescale` of int64 sums [n, channels, ..]."""
     parts = (torch.from_numpy(part).to(sums.device).long() for part in (fixed.multiplier, fixed.left, fixed.right))
     multiplier, left, right = (channelwise(part, sums) for part in parts)
-    high = ((sums << left) * multiplier) >> 32
-    return (high + (torch.ones_like(right) << (right - 1))) >> right
+    wide = sums << left
+    wide *= multiplier
+    wide >>= 32
+    wide += torch.ones_like(right) << (right - 1)
+    wide >>= right
+    return wide
 
 
 def run_int8(
