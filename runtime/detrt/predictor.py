@@ -86,15 +86,19 @@ class TorchPredictor:
         return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
 
 
-def open_predictor(path: Path, device: str = "cpu") -> Predictor:
+def open_predictor(path: Path, device: str = "cpu", on: str = "") -> Predictor:
     """From an artifacts folder, one of its `.onnx` files, or a `.safetensors` checkpoint inside a build folder. Raises
     DetrtError with what is missing or wrong.
+
+    `on` names a machine that runs the C code of the artifacts, this computer or an emulated one, instead of the simulator.
     """
+    if on and path.exists() and not path.is_dir():
+        raise DetrtError("is no artifacts folder: there is no C code to run", path, "leave --on out, or export first")
     if path.is_dir():
         inside = next((found for form in _CHECKPOINTS for found in sorted(path.glob(form), reverse=True)), None)
         if inside is not None:
             raise DetrtError("is no artifacts folder", path, f"name one of its checkpoints, such as {inside}")
-        return open_artifacts(path)
+        return open_artifacts(path, on)
     if path.suffix == ".safetensors":
         return open_checkpoint(path, device)
     if path.suffix == ".onnx" and path.is_file():
@@ -106,8 +110,8 @@ def open_predictor(path: Path, device: str = "cpu") -> Predictor:
     raise DetrtError("neither an artifacts folder nor an .onnx file nor a .safetensors checkpoint", path)
 
 
-def open_artifacts(folder: Path) -> ArtifactPredictor:
-    """An exported detector; checks every file of it. Raises DetrtError."""
+def open_artifacts(folder: Path, on: str = "") -> ArtifactPredictor:
+    """An exported detector, `on` a machine if it names one; checks every file of it. Raises DetrtError."""
     manifest = _json(folder / MANIFEST, "export first: detc export")
     target, lineage = (manifest.get(k) if isinstance(manifest, dict) else None for k in ("target", "lineage"))
     try:
@@ -115,12 +119,14 @@ def open_artifacts(folder: Path) -> ArtifactPredictor:
     except DetrtError as error:
         raise DetrtError(f"the artifacts are for target {target!r}", folder / MANIFEST, error.remedy) from error
     model = package.load_artifacts(folder)
+    if on and not hasattr(model, "on"):
+        raise DetrtError(f"artifacts for {target} hold no C code", folder, "leave --on out: the simulator runs them")
     return ArtifactPredictor(
         model.name,
-        f"{target} artifacts",
+        f"{target} artifacts, C on {on}" if on else f"{target} artifacts",
         tuple(model.classes),
         model.encoding,
-        model,
+        model.on(on) if on else model,
         model.head["kind"] in CLASSIFIERS,
     )
 

@@ -26,6 +26,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="draw what scores at least this (default: 0.25); the JSON holds all that the head keeps",
     )
     parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--on",
+        default="",
+        metavar="MACHINE",
+        help="run the C code of the artifacts there, with the same result: host, qemu-m4, qemu-m7 or qemu-m55",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="only what could not be done")
 
 
@@ -38,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     if not 0 <= args.score <= 1:
         return refuse(f"--score {args.score:g}: a score lies in 0 .. 1")
     try:
-        predictor = open_predictor(args.model, args.device)
+        predictor = open_predictor(args.model, args.device, args.on)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
             outcome = predict(predictor, args.source, args.out, tick, args.score)
     except DetrtError as error:

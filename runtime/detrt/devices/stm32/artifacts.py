@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,12 @@ from detrt.devices.stm32.simulator import Simulator, Trace
 from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
 
+if TYPE_CHECKING:
+    from detrt.devices.stm32.c.running import Runner
+
 Floats = npt.NDArray[np.float32]
+CODE = "c"
+"""The folder of the C code."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,15 @@ class ArtifactModel:
     def detect(self, image: npt.NDArray[np.uint8]) -> Detections:
         """What the device finds in one picture as `run` takes it, as shares of it."""
         return self.decode(self.run(image))
+
+    def on(self, machine: str) -> Runner:
+        """The C code of the artifacts, compiled for this computer or an emulated one (see `c.machines`). DetrtError for want
+        of tools, or of RAM on the machine.
+        """
+        from detrt.devices.stm32.c import machines
+        from detrt.devices.stm32.c.running import Runner
+
+        return Runner(self.folder / CODE, self.program, machines.machine(machine))
 
     def predict(self, image: npt.NDArray[np.uint8]) -> Floats | dict[str, list[Floats]]:
         """The real numbers that the int8 outputs stand for: an array [channels, rows, columns] (or [features]) where there

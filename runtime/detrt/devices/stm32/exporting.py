@@ -12,6 +12,7 @@ import numpy as np
 from detrt.devices.artifacts_folder import DESCRIPTION, SCHEMA, write_folder
 from detrt.devices.class_names import class_names
 from detrt.devices.errors import ArtifactError
+from detrt.devices.stm32.artifacts import CODE
 from detrt.devices.stm32.program import Program
 from detrt.devices.stm32.program_file import load_program, same_program, save_program
 from detrt.devices.stm32.quantising import quantised
@@ -19,9 +20,6 @@ from detrt.devices.stm32.quants import ranges_of
 from detrt.devices.stm32.simulator import simulate
 from detrt.errors import DetrtError
 from detrt.files import write_json, write_text
-
-C = "c"
-"""The folder of the C code."""
 
 
 def export(
@@ -50,7 +48,7 @@ def export(
 
         save_program(program, folder)
         _check(program, folder)
-        writing.write(program, lock["plan"], lock, model["heads"][0], folder / C, names)
+        writing.write(program, lock["plan"], lock, model["heads"][0], folder / CODE, names)
         if find_spec("onnx") is not None:
             from detrt.devices.stm32 import onnx_export
 

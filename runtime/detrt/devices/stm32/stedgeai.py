@@ -56,7 +56,7 @@ def analyze(tool: Path, model: Path, series: str) -> StFigures:
         raise DetrtError(
             "ST Edge AI Core printed no figures", model, f"try: {tool} analyze --model {model} --target {series}"
         )
-    version = re.search(r"(?:ST Edge AI Core|STEdgeAI)\D*(v?\d+\.\d+[\w.+-]*)", said)
+    version = re.search(r"(?:ST Edge AI Core|STEdgeAI)[^\dv]*(v?\d+\.\d+[\w.+-]*)", said)
     return StFigures(version[1] if version else "", **figures)
 
 

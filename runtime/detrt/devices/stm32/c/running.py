@@ -15,9 +15,10 @@ from detrt.devices.stm32.c.building import build
 from detrt.devices.stm32.c.calls import macs_of
 from detrt.devices.stm32.c.machines import Machine
 from detrt.devices.stm32.c.process import run
-from detrt.devices.stm32.postprocess import Found
+from detrt.devices.stm32.postprocess import Found, in_floats
 from detrt.devices.stm32.program import Program
 from detrt.errors import DetrtError
+from detrt.heads.detections import Detections
 
 INPUT, OUTPUTS, DETECTIONS, LAYERS = "input.bin", "outputs.bin", "detections.bin", "layers.bin"
 START_SECONDS, MACS_A_SECOND = 60.0, 0.5e6
@@ -27,15 +28,18 @@ START_SECONDS, MACS_A_SECOND = 60.0, 0.5e6
 class Runner:
     """Runs `program` as C, from the folder `source` that `c.write` filled. A context manager: it removes what it compiled.
 
-    `flags` go to the compiler. Raises DetrtError for want of tools, of RAM on the machine, or of time.
+    `flags` go to the compiler; what is compiled stays in `folder`, if one is given.
+    Raises DetrtError for want of tools, of RAM on the machine, or of time.
     """
 
-    def __init__(self, source: Path, program: Program, machine: Machine, flags: str = "") -> None:
-        self.program, self.machine = program, machine
+    def __init__(
+        self, source: Path, program: Program, machine: Machine, flags: str = "", folder: Path | None = None
+    ) -> None:
+        self.program, self.machine, self.layers = program, machine, b""
         self.seconds = START_SECONDS + macs_of(program) / MACS_A_SECOND
         self._place = tempfile.TemporaryDirectory(prefix="detc-c-")
         try:
-            self.executable = build(source, machine, "runner", Path(self._place.name) / "c", flags)
+            self.executable = build(source, machine, "runner", folder or Path(self._place.name) / "c", flags)
         except BaseException:
             self._place.cleanup()
             raise
@@ -60,6 +64,10 @@ class Runner:
             run(self.machine.command(self.executable.name), folder, self.seconds, f"the network on {self.machine.name}")
             self.layers = _read(folder / LAYERS)
             return self._outputs(_read(folder / OUTPUTS)), _found(_read(folder / DETECTIONS))
+
+    def detect(self, picture: npt.NDArray[np.uint8]) -> Detections:
+        """What the device finds in one picture, as shares of it."""
+        return in_floats(self.run(picture)[1])
 
     def _outputs(self, data: bytes) -> dict[str, Int8]:
         names = [name for names in self.program.outputs.values() for name in names]
