@@ -1,11 +1,18 @@
-"""A plan for programs of tests: every tensor has bytes of its own. The arena's planner has tests elsewhere."""
+"""Plans for programs of tests: every tensor with bytes of its own, or the arena that detc plans."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from detc.targets.stm32 import scratch
+from detc.targets.stm32.arena import plan_arena
+from detc.targets.stm32.plan import arena_json
+from detc.targets.stm32.steps import Step as PlanStep
+from detc.targets.stm32.steps import Steps
 from detrt.devices.stm32.program import Conv, Dense, Depthwise, Program, Step
+
+DEFAULTS: dict[str, Any] = {"stride": [1, 1], "pad": [0, 0, 0, 0], "dilation": [1, 1], "groups": 1}
+"""What the plans of random nets leave out."""
 
 
 def plan_apart(program: Program) -> dict[str, Any]:
@@ -43,3 +50,21 @@ def scratch_of(step: Step) -> int:
         case Dense():
             return scratch.dense(step.weight.shape[1])
     return 0
+
+
+def planned(plan: dict[str, Any]) -> dict[str, Any]:
+    """`plan` of a lock with the arena that detc plans for its steps, outputs over inputs where kernels allow it."""
+    steps = Steps(
+        plan["input"],
+        {name: tuple(tensor["shape"]) for name, tensor in plan["tensors"].items()},
+        [_step(step) for step in plan["steps"]],
+        {name: tuple(tensors) for name, tensors in plan["outputs"].items()},
+        dict(plan["aliases"]),
+    )
+    return plan | {"arena": arena_json(steps, plan_arena(steps, []))}
+
+
+def _step(step: dict[str, Any]) -> PlanStep:
+    own = {"name", "kernel", "inputs", "output", "nodes", "activation", "where"}
+    attributes = DEFAULTS | {key: value for key, value in step.items() if key not in own}
+    return PlanStep(step["name"], step["kernel"], tuple(step["inputs"]), step["output"], (), attributes)

@@ -78,7 +78,9 @@ def _copy(source: Path, patterns: Iterable[str], folder: Path) -> None:
     """The files of a folder that some pattern fits."""
     folder.mkdir(exist_ok=True)
     for path in sorted({path for pattern in patterns for path in source.glob(pattern) if path.is_file()}):
-        shutil.copyfile(path, folder / path.name)
+        shutil.copy2(
+            path, folder / path.name
+        )  # with its time, so that make compiles a kernel once for several networks
 
 
 def _names(head: Mapping[str, Any], classes: Sequence[str] | None) -> list[str]:
