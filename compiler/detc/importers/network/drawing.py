@@ -22,6 +22,16 @@ Lazy = Callable[[], "Array"]
 """Weights that are read when they are written: a check needs their shapes alone."""
 
 
+_POSITIVE = frozenset(("relu", "sigmoid", "hsigmoid", "softmax"))
+_KEEP_SIGN = frozenset(
+    (
+        "maxpool", "avgpool", "upsample", "samplepool", "pad", "concat", "channels", "shuffle", "space_to_depth", "flatten",
+        "reshape", "add", "mul",
+    )
+)  # fmt: skip
+"""Ops that give nothing below zero if they read nothing below zero."""
+
+
 @dataclass(slots=True, eq=False)
 class Draft:
     """A layer: `inputs` are numbers of drafts; `label` what the file calls it; `module` the draft that owns its weights;
@@ -36,6 +46,8 @@ class Draft:
     range: tuple[float, float] | None = None
     tensor: str = ""
     """The file's tensor that it first gave."""
+    positive: bool = False
+    """Whether no number that it gives is below zero."""
     lowest: bool = False
     """A border of the lowest number instead of zeros, which only a max pool can read."""
     affine: tuple[Array, Array] | None = None
@@ -66,7 +78,8 @@ class Drawing:
         result = op.infer([self.drafts[i].type for i in inputs])
         if isinstance(result, Problem):
             raise Untranslatable(result.message)
-        self.drafts.append(Draft(op, tuple(inputs), result, label))
+        passed = op.name in _KEEP_SIGN and all(self.drafts[i].positive for i in inputs)
+        self.drafts.append(Draft(op, tuple(inputs), result, label, positive=passed or op.name in _POSITIVE))
         return len(self.drafts) - 1
 
     def input(self, shape: tuple[int, int, int], label: str) -> int:
@@ -165,8 +178,9 @@ class Drawing:
 
         draft = self.drafts[node]
         op = draft.op
-        if not isinstance(op, Conv | Linear) or draft.module is not None or node in self.shared.values():
+        if not isinstance(op, Conv | Linear) or draft.module is not None or any(d.module == node for d in self.drafts):
             return False
+        self.shared = {key: owner for key, owner in self.shared.items() if owner != node}
         old, bias = draft.weights["weight"], draft.weights.get("bias")
         sides = (-1, *(1,) * (3 if isinstance(op, Conv) else 1))
         draft.weights["weight"] = lambda: (old().astype(np.float64) * factor.reshape(sides)).astype(np.float32)

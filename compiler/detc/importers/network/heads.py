@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from detc.importers.network.drawing import Drawing
 from detc.importers.network.values import Parts
-from detc.importers.network.views import Atom, View, merged
+from detc.importers.network.views import Atom, View, merged, order_of
 
 ST_ANCHORS = (
     "[(0.076023, 0.258508), (0.163031, 0.413531), (0.234769, 0.702585), (0.427054, 0.715892), (0.748154, 0.857092)]"
@@ -52,7 +52,8 @@ def _nodes(drawing: Drawing, name: str, value: View | Parts, notes: list[str]) -
     functions = list(value.after) if isinstance(value, Parts) else []
     nodes = []
     for view in views:
-        node = view.node if view.whole else drawing.map(view)
+        moved = not view.whole or (len(view.axes) == 3 and order_of(view) is None)
+        node = drawing.map(view) if moved else view.node
         draft = drawing.drafts[node]
         if draft.op.name == "softmax":
             node, functions = draft.inputs[0], [*functions, "softmax"]

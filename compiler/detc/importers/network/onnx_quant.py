@@ -32,12 +32,18 @@ def _at(op: ForeignOp, place: int) -> str:
 
 
 def measured(t: Translation, op: ForeignOp, value: Value | int, scale: str, zero: str) -> None:
-    """Gives the value, and notes what its 8 bits reach from and to."""
-    t.give(op, value)
-    given = t.values[op.outputs[0]]
+    """Gives the value, and notes what its 8 bits reach from and to. Where they begin at zero, they hold the ReLU that exporters
+    leave out for that reason."""
     scales, zeros, dtype = scale_zero(t, scale, zero)
     if len(scales) != 1 or dtype not in ("i8", "u8"):
         raise Untranslatable(f"has numbers of dtype {dtype}, or a scale a channel, where one of 8 bits can be taken")
+    view = t.drawing.view(value) if isinstance(value, int) else value
+    if isinstance(view, View) and view.whole and zeros[0] == (-128 if dtype == "i8" else 0):
+        draft = t.draft(view.node)
+        if not draft.positive and draft.inputs:
+            view = t.drawing.after(view, t.drawing.add("relu", view.node))
+    t.give(op, view)
+    given = t.values[op.outputs[0]]
     views = (given,) if isinstance(given, View) else getattr(given, "views", ())
     for view in views:
         if view.whole:

@@ -227,8 +227,6 @@ class Translation:
 
     def affine(self, source: str, factor: Array, summand: Array) -> Value | int:
         """x * factor + summand, each one number or one a channel (in the file's layout)."""
-        import numpy as np
-
         view = self.view(source)
         order = order_of(view)
         draft = self.draft(view.node)
@@ -241,17 +239,24 @@ class Translation:
         if not three and self.readers[source] == 1 and self.drawing.scaled(view.node, *spread):
             draft.range = None
             return view
+        if draft.affine is not None and self.readers[source] == 1:
+            before = draft.affine
+            self._normalised(draft, before[0] * spread[0], before[1] * spread[0] + spread[1])
+            return view
         if len(draft.type.shape) != 3:
             raise Untranslatable("scales or shifts a vector")
         made = self.drawing.add("bn", view.node, eps=_EPS)
-        new = self.draft(made)
-        new.affine = (spread[0], spread[1])
-        mean, spread_of = np.zeros(channels, np.float32), np.full(channels, 1 - _EPS, np.float32)
-        for name, array in zip(
-            ("weight", "bias", "running_mean", "running_var"), (*spread, mean, spread_of), strict=True
-        ):
-            new.weights[name] = _held(array.astype(np.float32))
+        self._normalised(self.draft(made), *spread)
         return self.drawing.after(view, made)
+
+    def _normalised(self, draft: Draft, factor: Array, summand: Array) -> None:
+        """A batch norm that does no more than multiply and add."""
+        import numpy as np
+
+        draft.affine = (factor, summand)
+        mean, variance = np.zeros(len(factor)), np.full(len(factor), 1 - _EPS)
+        for name, array in (("weight", factor), ("bias", summand), ("running_mean", mean), ("running_var", variance)):
+            draft.weights[name] = _held(array.astype(np.float32))
 
 
 _EPS = 1e-5

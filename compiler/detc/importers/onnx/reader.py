@@ -47,6 +47,11 @@ def read_onnx(path: Path) -> ForeignModel:
     return _Reading(path, proto).model()
 
 
+def _text(value: str | bytes) -> str:
+    """A string of the file; protobuf gives one that is no UTF-8 as bytes."""
+    return value if isinstance(value, str) else value.decode("utf-8", "replace")
+
+
 class _Reading:
     def __init__(self, path: Path, proto: Any) -> None:
         self.path, self.graph = path, proto.graph
@@ -61,10 +66,10 @@ class _Reading:
         if len(graph.initializer) + sum(len(node.output) for node in graph.node) > MOST_TENSORS:
             raise Unreadable(f"it has more than {MOST_TENSORS:,} tensors")
         for tensor in graph.initializer:
-            self.constant(tensor.name, tensor)
+            self.constant(_text(tensor.name), tensor)
         for info in (*graph.input, *graph.output, *graph.value_info):
-            if info.name not in self.tensors:
-                self.tensors[info.name] = self.described(info)
+            if _text(info.name) not in self.tensors:
+                self.tensors[_text(info.name)] = self.described(info)
         ops = tuple(op for node in graph.node if (op := self.op(node)) is not None)
         for name in (name for op in ops for name in (*op.inputs, *op.outputs) if name):
             self.tensors.setdefault(name, ForeignTensor(name, (), "other"))
@@ -77,22 +82,25 @@ class _Reading:
         """A tensor whose type the file states; an open side, or one without a number, is -1."""
         kind = info.type.tensor_type
         sides = tuple(side.dim_value if side.HasField("dim_value") else -1 for side in kind.shape.dim)
-        return ForeignTensor(info.name, checked_shape(sides, info.name), DTYPES.get(kind.elem_type, "other"))
+        name = _text(info.name)
+        return ForeignTensor(name, checked_shape(sides, name), DTYPES.get(kind.elem_type, "other"))
 
     def op(self, node: Any) -> ForeignOp | None:
         """An operator; a Constant becomes a tensor instead."""
-        kind = node.op_type if node.domain in DOMAINS else f"{node.domain}:{node.op_type}"
+        kind, domain = _text(node.op_type), _text(node.domain)
+        kind = kind if domain in DOMAINS else f"{domain}:{kind}"
+        read, made = (tuple(map(_text, names)) for names in (node.input, node.output))
         attributes: dict[str, Value] = {}
         for attribute in node.attribute:
-            if kind == "Constant" and attribute.type == _TENSOR and attribute.name == "value" and len(node.output) == 1:
-                self.constant(node.output[0], attribute.t)
+            if kind == "Constant" and attribute.type == _TENSOR and attribute.name == "value" and len(made) == 1:
+                self.constant(made[0], attribute.t)
                 return None
-            attributes[attribute.name] = self.value(attribute, kind)
-        if kind == "Constant" and len(node.output) == 1 and self.listed(node.output[0], attributes):
+            attributes[_text(attribute.name)] = self.value(attribute, kind)
+        if kind == "Constant" and len(made) == 1 and self.listed(made[0], attributes):
             return None
         if kind in ("Softmax", "LogSoftmax"):
             attributes.setdefault("axis", -1 if self.opset >= _SOFTMAX_OF_ALL else 1)
-        return ForeignOp(short(kind), tuple(node.input), tuple(node.output), attributes, node.name[:LONGEST_NAME])
+        return ForeignOp(short(kind), read, made, attributes, _text(node.name)[:LONGEST_NAME])
 
     def value(self, attribute: Any, kind: str) -> Value:
         """A plain value; None for graphs, tensors and types."""
@@ -173,7 +181,7 @@ class _Reading:
 
     def outside(self, name: str, tensor: Any, size: int) -> bytes:
         """Numbers in a file beside. Raises Unreadable where that is not below the model's folder, or too short."""
-        about = {entry.key: entry.value for entry in tensor.external_data}
+        about = {_text(entry.key): _text(entry.value) for entry in tensor.external_data}
         location = about.get("location", "")
         folder = self.path.parent.resolve()
         try:
