@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "data": "check, count, convert, part and preview data sets",
     "explain": "the manual page of a finding's code",
     "targets": "the hardware that detc knows, or the facts of one target",
+    "matrix": "many specs on many targets: what fits, RAM or cores, flash, time",
     "library": "the specs that come with detc: cost, head, targets they fit",
     "import": "another tool's configuration or network as a spec",
     "fmt": "format specs",

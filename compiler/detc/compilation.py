@@ -54,7 +54,7 @@ def compile_program(program: Program, target: str | None) -> Compilation:
             done.model, done.graph, done.metrics, done.limits = chosen, part.graph, part.metrics, part.limits
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
-            done.units, done.errors = part.units, part.errors
+            done.units, done.errors, done.brief = part.units, part.errors, part.brief
             chosen.graph = part.graph or chosen.graph
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     gates += program.target.gates if program.target else []
@@ -100,6 +100,7 @@ def _compile_model(program: Program, model: Model) -> Compilation:
         judgement.titles,
         judgement.units,
         judgement.errors,
+        judgement.brief,
     )
 
 

@@ -33,6 +33,7 @@ class Compilation:
     titles: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    brief: dict[str, str] = field(default_factory=dict)
     deploy: Deploy | None = None
 
     @property

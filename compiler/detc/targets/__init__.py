@@ -20,12 +20,19 @@ BUILTIN: dict[str, str] = {
 
 ENTRY_POINTS = "detc.targets"
 
-__all__ = ["BUILTIN", "ENTRY_POINTS", "FOLDER", "backend_of", "builtin_names", "det_file"]
+__all__ = ["BUILTIN", "ENTRY_POINTS", "FOLDER", "backend_of", "builtin_names", "det_file", "judged_names"]
 
 
 def det_file(name: str) -> Path:
     """Where the facts of a built-in target stand: in its own folder, or in one of its family's."""
     return next(FOLDER.glob(f"*/*/{name}.det"), FOLDER / name / "target.det")
+
+
+def judged_names() -> tuple[str, ...]:
+    """The built-in targets that a net can be put on: chips, and the boards of families. No file is read."""
+    families = {path.parent.parent.name for path in FOLDER.glob("*/boards/*.det")}
+    boards = {path.stem for path in FOLDER.glob("*/boards/*.det")}
+    return tuple(sorted({*(set(BUILTIN) - families), *boards}))
 
 
 def backend_of(lineage: tuple[str, ...]) -> TargetBackend | None:

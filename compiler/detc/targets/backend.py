@@ -19,7 +19,9 @@ class Judgement:
     `plan` goes into the lock file and is read by the target's device package alone. `metrics` join the report's, `limits` are its
     budget bars ({"name", "used", "limit", "unit", ..}), `columns` extra values of the layer table by node name. `groups` are the
     parts that run together, in order, for tables and pictures: {"name", "about", "why", "layers": [{"name", "read", "written"},
-    ..]}, in bytes of `memory`, which is the name of a budget bar. `titles` say what metrics are called on paper.
+    ..]}, in bytes of `memory`, which is the name of a budget bar. `titles` say what metrics are called on paper,
+    `units` what they are measured in ("B", "ms"; names that end in `_bytes` need none), `errors` by what share estimates may be
+    wrong. `brief` names the metrics that tell `ram`, `cores`, `flash` and `latency_ms` where many nets are compared.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -32,6 +34,7 @@ class Judgement:
     titles: dict[str, str] = field(default_factory=dict)
     units: dict[str, str] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
+    brief: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from detc.targets.gti5801.chain import read_chain
 from detc.targets.gti5801.checks import check_layer
 from detc.targets.gti5801.facts import Facts, complete
 from detc.targets.gti5801.mapping import map_layers
-from detc.targets.gti5801.metrics import TITLES, columns, groups, limits, metrics
+from detc.targets.gti5801.metrics import BRIEF, TITLES, columns, groups, limits, metrics
 from detc.targets.gti5801.net_checks import check_net
 from detc.targets.gti5801.plan import plan_json
 from detc.targets.gti5801.plan_checks import check_plan
@@ -44,6 +44,7 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
         groups=groups(mapper, majors),
         memory="activation_memory",
         titles=TITLES,
+        brief=BRIEF,
     )
 
 

@@ -15,6 +15,9 @@ TITLES = {
     "chip_dat_bytes": "chip.dat",
 }
 
+BRIEF = {"ram": "activation_peak_bytes", "flash": "chip_dat_bytes"}
+"""The metrics of a line in a table of many nets."""
+
 
 def chip_dat_bytes(weight_bytes: int, facts: Facts) -> int:
     """The size of chip.dat. Measured on the vendor's converter: exact on every network tried."""

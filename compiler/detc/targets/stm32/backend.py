@@ -12,7 +12,7 @@ from detc.targets.stm32.arena import plan_arena
 from detc.targets.stm32.costs import check_costs, costs_of, foreign_model
 from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.memory_checks import check_target, own_runtime, usable
-from detc.targets.stm32.metrics import UNITS, errors, limits, metrics, titles
+from detc.targets.stm32.metrics import UNITS, brief, errors, limits, metrics, titles
 from detc.targets.stm32.own import OwnCosts, boxes_of, check_own_costs
 from detc.targets.stm32.plan import Plan, plan_json
 from detc.targets.stm32.pools import Room
@@ -40,6 +40,7 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
         titles=titles(target),
         units=UNITS,
         errors=errors(costs),
+        brief=brief(own),
     )
 
 

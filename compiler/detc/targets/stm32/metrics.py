@@ -58,6 +58,11 @@ def metrics(costs: StCosts, own: OwnCosts | None) -> dict[str, Any]:
     return found
 
 
+def brief(own: OwnCosts | None) -> dict[str, str]:
+    """The metrics of a line in a table of many nets."""
+    return {"ram": "ram_own" if own else "ram_st", "flash": "weights_flash", "latency_ms": "latency_ms_est"}
+
+
 def errors(costs: StCosts) -> dict[str, float]:
     """By how much each estimate may be wrong, as a share of it."""
     found = {"code_flash_est": costs.code.error, "runtime_ram_est": costs.runtime.error}
