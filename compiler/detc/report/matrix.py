@@ -14,6 +14,8 @@ from detc.report.subject import Compilation
 
 SCHEMA = 1
 TEMPLATE = Path(__file__).with_name("matrix.html.jinja")
+SHORT, SLOW = 10, 10_000
+"""Milliseconds from which a time is told without decimals, and in seconds."""
 FIGURES = ("ram", "cores", "flash", "latency_ms")
 """What a cell tells where the target knows it: bytes, a number of cores, bytes, milliseconds."""
 
@@ -39,8 +41,8 @@ class Cell:
         held = size(self.ram) if self.ram is not None else f"{self.cores} cores" if self.cores is not None else ""
         flash = size(self.flash) if self.flash is not None else ""
         sign = "~" if self.error_ms else ""
-        precise = round(self.latency_ms) if self.latency_ms and self.latency_ms >= 10 else self.latency_ms
-        return held, flash, f"{sign}{count(precise)} ms" if precise is not None else ""
+        time = "" if self.latency_ms is None else f"{sign}{_time(self.latency_ms)}"
+        return held, flash, time
 
     @property
     def why(self) -> str:
@@ -49,6 +51,12 @@ class Cell:
             return ""
         more = len(self.errors) - 1
         return f"{self.errors[0][0]}: {self.errors[0][1]}" + (f" (and {more} more)" if more else "")
+
+
+def _time(ms: float) -> str:
+    if ms >= SLOW:
+        return f"{ms / 1000:.1f} s"
+    return f"{count(round(ms) if ms >= SHORT else ms)} ms"
 
 
 def cell_of(spec: str, target: str, done: Compilation) -> Cell:

@@ -44,7 +44,7 @@ def parse(source: Source) -> tuple[tree.File, tuple[Finding, ...]]:
     return tree.File(whole, doc, items), tuple(findings)
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=128)
 def parse_shared(source: Source) -> tuple[tree.File, tuple[Finding, ...]]:
     """`parse`, done once for each text: for the files that many specs read, such as the standard library and the targets."""
     return parse(source)

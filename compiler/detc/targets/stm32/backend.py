@@ -40,7 +40,7 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
         titles=titles(target),
         units=UNITS,
         errors=errors(costs),
-        brief=brief(own),
+        brief=brief(own, target),
     )
 
 

@@ -9,8 +9,8 @@ from detc.diagnostics import Finding
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
 from detc.targets.stm32.estimates import Estimate, code_flash, latency, layer_count, runtime_ram
-from detc.targets.stm32.memory_checks import Peak, check_flash, check_spill, check_st, check_tool, usable
-from detc.targets.stm32.npu import NpuPlan, naive_peak, npu_latency, npu_of, npu_plan
+from detc.targets.stm32.memory_checks import Peak, check_flash, check_st, check_tool, usable
+from detc.targets.stm32.npu import NpuPlan, check_npu, naive_peak, npu_latency, npu_of, npu_plan
 from detc.targets.stm32.ram_st import StRam, estimate
 from detc.targets.stm32.st_foreign import of_foreign
 from detc.targets.stm32.st_ops import StModel
@@ -73,9 +73,9 @@ def check_costs(costs: StCosts, target: Target) -> Iterator[Finding]:
     tool = tool_of(target)
     facts = tool_facts(target)
     yield from check_tool(tool, bool(facts["margin"].placeholder))
-    if costs.npu:
-        pools = (*costs.npu.pools, *costs.npu.outer)
-        yield from check_spill(costs.peak, costs.npu.planned, pools, target, npu_remedy(costs, costs.npu))
+    npu = npu_of(target)
+    if costs.npu and npu:
+        yield from check_npu(costs.peak, costs.npu, target, npu, npu_remedy(costs, costs.npu))
     else:
         yield from check_st(costs.peak, costs.bytes, costs.rules.margin, tool, target, st_remedy(costs, target))
     yield from check_flash(costs.weights, round(costs.code.value), target)

@@ -47,7 +47,7 @@ def metrics(costs: StCosts, own: OwnCosts | None) -> dict[str, Any]:
         found["ram_own"] = own.bytes
     found |= {"weights_flash": costs.weights, "code_flash_est": round(costs.code.value)}
     if costs.latency is not None:
-        found["latency_ms_est"] = round(costs.latency.value * 1000, 1)
+        found["latency_ms_est"] = round(costs.latency.value * 1000, 2)
     found["peak_step"] = own.peak.name if own is not None else costs.peak.name
     found["peak_step_st"] = costs.peak.name
     found["runtime_ram_est"] = round(costs.runtime.value)
@@ -58,9 +58,10 @@ def metrics(costs: StCosts, own: OwnCosts | None) -> dict[str, Any]:
     return found
 
 
-def brief(own: OwnCosts | None) -> dict[str, str]:
+def brief(own: OwnCosts | None, target: Target) -> dict[str, str]:
     """The metrics of a line in a table of many nets."""
-    return {"ram": "ram_own" if own else "ram_st", "flash": "weights_flash", "latency_ms": "latency_ms_est"}
+    ram = "ram_own" if own is not None and own_runtime(target) else "ram_st"
+    return {"ram": ram, "flash": "weights_flash", "latency_ms": "latency_ms_est"}
 
 
 def errors(costs: StCosts) -> dict[str, float]:

@@ -2,12 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from detc.diagnostics import Finding, Rule
+from detc.report.figures import size
 from detc.semantics.program import Section, Target
 from detc.targets.stm32.estimates import Estimate, macs_of
 from detc.targets.stm32.facts import Pool, memories, number
+from detc.targets.stm32.memory_checks import Peak
 from detc.targets.stm32.st_ops import StModel, StOp, prepare
+
+NPU_SPILL = Rule(
+    "STM120",
+    "warning",
+    """~{actual} of RAM are to be planned for the net on the neural processor, whose memories inside {target} leave {allowed}:
+    ~{outside} would lie outside the chip, and a picture take about {cost} times as long
+
+    The fullest operator, `{name}`, needs {low} at least ({alive}). The compiler of the neural processor spreads tensors over the
+    pools for speed; the published nets lie at 0.5 to 2.3 times what the fullest operator reads and writes, so that a plan counts
+    twice. Only ST's own compiler can tell the exact figure.""",
+    help="{remedy}",
+)
+NPU_RAM = Rule(
+    "STM121",
+    "error",
+    """the fullest operator of the net, `{name}`, needs {actual} on the neural processor, and the memories that this reaches on
+    {target} leave {allowed}
+
+    It holds {alive}.""",
+    help="{remedy}",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +102,27 @@ def npu_latency(model: StModel, weights: int, plan: NpuPlan, npu: Section) -> Es
     work = ((weights, "weights"), (moved, "activations"), (macs, "multiplications"))
     seconds = sum(amount / speed for amount, name in work if (speed := number(npu, name)))
     return Estimate(seconds * (number(npu, "spill_cost") if plan.outside else 1), number(npu, "error"))
+
+
+def check_npu(peak: Peak, plan: NpuPlan, target: Target, npu: Section, remedy: str) -> Iterator[Finding]:
+    """Whether the net stays in the pools that the neural processor reaches inside the chip, or in all that it reaches."""
+    facts = {"name": peak.name, "target": target.name, "alive": peak.words(), "remedy": remedy}
+    pools = plan.pools or plan.outer
+    if not pools or plan.low > plan.room + plan.outer_room:
+        related = peak.related(pools[0]) if pools else ()
+        allowed = size(plan.room + plan.outer_room)
+        yield NPU_RAM(
+            peak.span, label="the fullest operator", related=related, actual=size(plan.low), allowed=allowed, **facts
+        )
+    elif plan.outside:
+        yield NPU_SPILL(
+            peak.span,
+            label="the fullest operator",
+            related=peak.related(pools[0]),
+            actual=size(plan.planned),
+            allowed=size(plan.room),
+            outside=size(plan.outside),
+            low=size(plan.low),
+            cost=f"{number(npu, 'spill_cost'):g}",
+            **facts,
+        )

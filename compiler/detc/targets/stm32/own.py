@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from math import isqrt
 
 from detc.diagnostics import Finding
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
-from detc.targets.stm32.arena import Arena
+from detc.targets.stm32.arena import Arena, best_plan
 from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usable
+from detc.targets.stm32.pools import Room, spread
 from detc.targets.stm32.postprocess_buffers import buffer_bytes
+from detc.targets.stm32.slots import slot_of
 from detc.targets.stm32.steps import Steps
-from detc.targets.stm32.what_if import FEWEST, STEP
+from detc.targets.stm32.tenants import house_of
+from detc.targets.stm32.what_if import FEWEST, STEP, scaled_side
+
+TRIED = 4
+"""Pictures that are planned anew for a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +72,35 @@ def check_own_costs(costs: OwnCosts, target: Target) -> Iterator[Finding]:
 
 
 def remedy_of(costs: OwnCosts, target: Target) -> str:
-    """A picture on which the net would fit inside: activations grow with its area."""
-    room = sum(pool.room for pool in usable(target) if not pool.external)
+    """The largest smaller picture on which the net would fit inside, planned anew, and what it would need."""
+    pools = [pool for pool in usable(target) if not pool.external]
+    rooms = [Room(pool.name, pool.address, pool.room) for pool in pools]
     shape = costs.steps.tensors.get(costs.steps.input, ())
-    if len(shape) != 3 or costs.bytes <= room:
+    room = sum(pool.room for pool in pools)
+    needed = costs.bytes + costs.boxes
+    if len(shape) != 3 or (costs.arena.fits and needed <= room):
         return ""
     side = max(shape[:2])
-    smaller = isqrt(side * side * room // costs.bytes) // STEP * STEP
-    if smaller < FEWEST * STEP:
-        return "no smaller picture fits: narrow the layers around that step"
-    return f"on a picture of {smaller} pixels it needs ~{size(costs.bytes * smaller**2 / side**2)}"
+    first = min(isqrt(side * side * room // max(needed, 1)), side - 1) // STEP
+    for steps in range(first, max(FEWEST, first - TRIED) - 1, -1):
+        smaller = _needed(_scaled(costs.steps, steps * STEP / side), rooms)
+        if smaller is not None and smaller + costs.boxes <= room:
+            return f"on a picture of {steps * STEP} pixels it needs ~{size(smaller)} and fits"
+    return "no picture a little smaller fits: narrow the layers around that step"
+
+
+def _needed(steps: Steps, rooms: Sequence[Room]) -> int | None:
+    """Bytes of a quick plan; None where the rooms do not hold it."""
+    house = house_of(steps, tuple(slot_of(steps, step) for step in steps.steps))
+    _, bytes, _ = best_plan(house, max(house.needs(), default=0), 0)
+    fits = bool(rooms) and (bytes <= rooms[0].bytes or (len(rooms) > 1 and spread(house, rooms) is not None))
+    return bytes if fits else None
+
+
+def _scaled(steps: Steps, factor: float) -> Steps:
+    """The steps on a picture whose sides are `factor` times as long."""
+    tensors = {
+        name: (scaled_side(shape[0], factor), scaled_side(shape[1], factor), shape[2]) if len(shape) == 3 else shape
+        for name, shape in steps.tensors.items()
+    }
+    return replace(steps, tensors=tensors)
