@@ -13,7 +13,6 @@ import pytest
 from detrt.devices.stm32.c.machines import MACHINES
 
 BENCHMARK = Path(__file__).parents[3] / "benchmarks" / "kernels.py"
-WIDE = ("pointwise 64 to 64", "3x3 32 to 32", "depthwise 3x3, 64")
 
 
 @pytest.fixture
@@ -36,4 +35,4 @@ def test_kernels_take_fewer_instructions_than_plain_loops(
     needs_program("qemu-system-arm", "qemu")
     (tmp_path / "layers.h").write_text(benchmark.header(benchmark.LAYERS))
     found = benchmark.measured(MACHINES[name], tmp_path, [])
-    assert all(found[layer]["ratio"] >= fewer for layer in WIDE), found
+    assert all(counts["ratio"] >= fewer for counts in found.values()), found

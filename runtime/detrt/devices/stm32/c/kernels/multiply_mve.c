@@ -28,10 +28,10 @@ typedef struct {
     uint32x4_t offsets;
 } ending;
 
-/* Four sums of one filter, rescaled, held to the output's range and written. */
-DETC_INLINE void store4(const detc_filters *f, int32_t filter, const int32_t *sums, int8_t *output, const ending *end)
+/* Four sums of products with one filter: with its bias rescaled, held to the output's range and written. */
+DETC_INLINE void store4(const detc_filters *f, int32_t filter, int32x4_t sums, int8_t *output, const ending *end)
 {
-    int32x4_t a = vaddq_n_s32(vldrwq_s32(sums), f->bias[filter]);
+    int32x4_t a = vaddq_n_s32(sums, f->bias[filter]);
     if (f->rescale.left) {
         a = vshlq_r_s32(a, f->rescale.left[filter]);
     }
@@ -107,23 +107,50 @@ DETC_INLINE int8_t single_filter(const detc_filters *f, const int8_t *pixel)
     return detc_held(detc_rescaled_channel(sum, &f->rescale, filter), &f->to);
 }
 
+/* All pairs of filters. */
+DETC_INLINE void deep(const detc_filters *f, const int8_t *lanes, int8_t *output, const ending *end)
+{
+    const int8_t *weights = f->weights;
+    for (int32_t filter = 0; filter + 1 < f->count; filter += 2, weights += 2 * f->k, output += 2) {
+        int32_t sums[8];
+        add_up(weights, lanes, f->k, sums);
+        store4(f, filter, vldrwq_s32(sums), output, end);
+        store4(f, filter + 1, vldrwq_s32(sums + 4), output + 1, end);
+    }
+}
+
+DETC_INLINE int32x4_t products(int8x16_t w, int8x16_t x0, int8x16_t x1, int8x16_t x2, int8x16_t x3)
+{
+    const int32x4_t sums = {vmladavq_s8(x0, w), vmladavq_s8(x1, w), vmladavq_s8(x2, w), vmladavq_s8(x3, w)};
+    return sums;
+}
+
+/* The same where a pixel has at most 16 numbers: all four stay in registers. */
+DETC_INLINE void shallow(const detc_filters *f, const int8_t *lanes, int8_t *output, const ending *end)
+{
+    const int32_t k = f->k;
+    const mve_pred16_t valid = vctp8q((uint32_t)k);
+    const int8x16_t x0 = vldrbq_z_s8(lanes, valid), x1 = vldrbq_z_s8(lanes + k, valid);
+    const int8x16_t x2 = vldrbq_z_s8(lanes + 2 * k, valid), x3 = vldrbq_z_s8(lanes + 3 * k, valid);
+    const int8_t *weights = f->weights;
+    for (int32_t filter = 0; filter + 1 < f->count; filter += 2, weights += 2 * k, output += 2) {
+        store4(f, filter, products(alternate(weights, valid), x0, x1, x2, x3), output, end);
+        store4(f, filter + 1, products(alternate(weights + 1, valid), x0, x1, x2, x3), output + 1, end);
+    }
+}
+
 void detc_multiply_lanes(const detc_filters *filters, const int8_t *lanes, int8_t *output, int32_t stride)
 {
     const detc_filters f = *filters; /* a copy: what is written to the output does not change it */
     const ending end = {vdupq_n_s32(f.to.zero), vdupq_n_s32(f.to.low), vdupq_n_s32(f.to.high),
                         vmulq_n_u32(vidupq_n_u32(0, 1), (uint32_t)stride)};
-    const int8_t *weights = f.weights;
-    int32_t filter = 0;
-    for (; filter + 1 < f.count; filter += 2, weights += 2 * f.k, output += 2) {
-        int32_t sums[8];
-        add_up(weights, lanes, f.k, sums);
-        store4(&f, filter, sums, output, &end);
-        store4(&f, filter + 1, sums + 4, output + 1, &end);
+    if (f.k <= 16) {
+        shallow(&f, lanes, output, &end);
+    } else {
+        deep(&f, lanes, output, &end);
     }
-    if (filter < f.count) {
-        for (int32_t lane = 0; lane < DETC_LANES; lane++) {
-            output[lane * stride] = single_filter(&f, lanes + lane * f.k);
-        }
+    for (int32_t lane = 0; f.count % 2 && lane < DETC_LANES; lane++) {
+        output[lane * stride + f.count - 1] = single_filter(&f, lanes + lane * f.k);
     }
 }
 
