@@ -16,17 +16,19 @@ import detrt.devices.stm32
 from detc.passes.context import Context
 from detc.passes.pipeline import LOWERING, run
 from detc.semantics.program import Model
-from detc.targets.stm32 import verify
+from detc.targets.stm32 import verify_reads
 from detc.targets.stm32.arena import plan_arena
 from detc.targets.stm32.exact import best_place
 from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.overlap import AHEAD, IN_PLACE, distance
 from detc.targets.stm32.plan import plan_json
+from detc.targets.stm32.planners import Placed
 from detc.targets.stm32.pools import Room
 from detc.targets.stm32.steps import Step, Steps, map_shape
 from detc.targets.stm32.tenants import House, Tenant
 from detc.targets.stm32.verify import verify_plan
 from net_builder import Net
+from stm32_schedules import alone, streamed
 
 Plan = dict[str, Any]
 
@@ -58,6 +60,16 @@ def branchy() -> Model:
 def plan_of(model: Model) -> Plan:
     steps = steps_for(model)
     return plan_json(steps, plan_arena(steps, ()))
+
+
+def plan_alone(model: Model) -> Plan:
+    steps = steps_for(model)
+    return plan_json(steps, alone(steps))
+
+
+def plan_streamed(model: Model, seed: int = 1) -> Plan:
+    steps = steps_for(model)
+    return plan_json(steps, streamed(steps, seed))
 
 
 # ---- overlaps
@@ -145,10 +157,11 @@ def test_plans_of_random_nets_hold_and_are_always_the_same(data: st.DataObject) 
     model.graph = model.graph.rebuilt(
         [n for n in model.graph if n.name in model.graph.ancestors(model.graph.output_nodes)]
     )
-    plan = plan_of(model)
-    assert verify_plan(plan, thorough=True) == ()
-    assert plan["arena"]["bytes"] >= plan["arena"]["bound"]
-    assert plan == plan_of(model)
+    for make in (plan_of, plan_alone, plan_streamed):
+        plan = make(model)
+        assert verify_plan(plan, thorough=True) == ()
+        assert plan["arena"]["bytes"] >= plan["arena"]["bound"]
+        assert plan == make(model)
 
 
 def test_a_net_in_two_memories_keeps_what_it_can_in_the_first() -> None:
@@ -176,8 +189,9 @@ def test_the_exact_planner_finds_what_no_order_of_sizes_does() -> None:
         for a in range(4)
     ]
     assert max(house.needs()) == 10
-    size, offsets = best_place(house, 99, [], 10)
-    assert size == 10
+    plan = best_place(house, Placed(99, [], (), "none", 0), 10)
+    offsets = plan.offsets
+    assert plan.bytes == 10
     assert all(
         offsets[b] >= offsets[a] + high or offsets[b] <= offsets[a] + low
         for a in range(4)
@@ -235,7 +249,12 @@ def faults() -> Iterator[tuple[str, Callable[[Plan], None], str]]:
 
 @pytest.mark.parametrize(("what", "fault", "said"), [pytest.param(*f, id=f[0]) for f in faults()])
 def test_planted_faults_are_caught(what: str, fault: Callable[[Plan], None], said: str) -> None:
-    plan = plan_of(branchy())
+    caught(plan_alone(branchy()), fault, said)
+
+
+def caught(plan: Plan, fault: Callable[[Plan], None], said: str) -> None:
+    for pool in plan["arena"]["pools"]:
+        pool["bytes"] = pool["used"] = pool["bytes"] + 4096
     assert verify_plan(plan, thorough=True) == ()
     broken = copy.deepcopy(plan)
     fault(broken)
@@ -245,6 +264,65 @@ def test_planted_faults_are_caught(what: str, fault: Callable[[Plan], None], sai
         assert finding.code == "STM390" and said in finding.message
 
 
+# ---- streams
+
+
+def chain() -> Model:
+    """A stem, a pool, an upsampled branch: a stream of every kind of row."""
+    net = Net(shape=(3, 16, 16))
+    x = net.add("stem", "conv", "frame", channels=8)
+    x = net.add("small", "maxpool", x)
+    x = net.add("deep", "depthwise", x, dilation=(2, 2), pad=2)
+    x = net.add("far", "conv", x, channels=6, k=(5, 5), s=(2, 2))
+    up = net.add("up", "upsample", x)
+    x = net.add("both", "concat", up, net.add("side", "depthwise", up))
+    return net.model(map=net.add("last", "conv", x, channels=4))
+
+
+def window(plan: Plan, name: str) -> dict[str, Any]:
+    found: dict[str, Any] = next(s["windows"][name] for s in plan["arena"]["streams"] if name in s["windows"])
+    return found
+
+
+def test_a_stream_keeps_the_rows_of_its_windows_and_no_more() -> None:
+    plan = plan_streamed(chain())
+    (stream,) = plan["arena"]["streams"]
+    assert [s["name"] for s in plan["steps"]] == stream["steps"]
+    rows = {name: entry["rows"] for name, entry in stream["windows"].items()}
+    assert rows == {"stem": 2, "small": 5, "deep": 5, "far": 1, "up": 4, "side": 1, "both": 3}
+    assert "stem" not in plan["arena"]["offsets"] and "last" in plan["arena"]["offsets"]
+
+
+def stream_faults() -> Iterator[tuple[str, Callable[[Plan], None], str]]:
+    def less(name: str) -> Callable[[Plan], None]:
+        def fault(plan: Plan) -> None:
+            window(plan, name)["rows"] -= 1
+
+        return fault
+
+    for name in ("stem", "small", "deep", "up", "both"):
+        yield f"a window of {name} one row too small", less(name), "at once in a window"
+    yield (
+        "a window over another",
+        lambda p: window(p, "small").update(offset=window(p, "stem")["offset"]),
+        "not all of it",
+    )
+    yield "a window over the output", lambda p: window(p, "up").update(offset=at(p, "last")), "not all of it is there"
+    yield (
+        "a window on scratch",
+        scratch("deep", "offset", lambda p: window(p, "small")["offset"]),
+        "not all of it is there",
+    )
+    yield "no window", lambda p: p["arena"]["streams"][0]["windows"].pop("far"), "has windows of"
+    yield "steps apart", lambda p: p["arena"]["streams"][0]["steps"].pop(2), "do not follow each other"
+    yield "a window beyond the memory", lambda p: window(p, "far").update(offset=1 << 20), "bytes of `ram`"
+
+
+@pytest.mark.parametrize(("what", "fault", "said"), [pytest.param(*f, id=f[0]) for f in stream_faults()])
+def test_planted_faults_of_streams_are_caught(what: str, fault: Callable[[Plan], None], said: str) -> None:
+    caught(plan_streamed(chain()), fault, said)
+
+
 def test_the_verifier_and_the_planner_know_the_kernels_headers_promise() -> None:
     header = Path(detrt.devices.stm32.__file__ or "").parent / "c" / "kernels" / "detc_kernels.h"
     said = {
@@ -252,4 +330,4 @@ def test_the_verifier_and_the_planner_know_the_kernels_headers_promise() -> None
         for name, pixels in re.findall(r"#define DETC_(\w+)_AHEAD (\d+)", header.read_text(encoding="utf-8"))
     }
     assert said == AHEAD
-    assert said.items() <= verify.AHEAD.items() and set(verify.AHEAD) == set(AHEAD) | IN_PLACE
+    assert said.items() <= verify_reads.AHEAD.items() and set(verify_reads.AHEAD) == set(AHEAD) | IN_PLACE

@@ -57,7 +57,7 @@ def test_st_s_tool_decides_where_it_shall_run_the_net(capsys: pytest.CaptureFixt
     own = report("st_yolo_lc_v1", "nucleo_g474re", capsys, "image=128", *sets)
     st = report("st_yolo_lc_v1", "nucleo_g474re", capsys, "image=128", *sets, "target.runtime=st")
     assert own["fits"] and findings(own, "STM102") == []
-    large = report("st_yolo_lc_v1", "nucleo_g474re", capsys, "image=192", *sets, "target.runtime=st")
+    large = report("st_yolo_lc_v1", "nucleo_g474re", capsys, "image=256", *sets, "target.runtime=st")
     assert findings(large, "STM102")[0]["level"] == "error" and findings(large, "STM101")[0]["level"] == "warning"
     assert {bar["name"]: bar["soft"] for bar in st["limits"]}["ram_own"] is True
 

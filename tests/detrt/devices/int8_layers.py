@@ -180,7 +180,13 @@ class Builder:
         """x times a number a channel, from its mean."""
         h, w, c = self.shape(x)
         mean = self.step(
-            "average_pool", [x], [1, 1, c], lambda model, t: t.mean((2, 3), keepdim=True), k=[h, w], stride=[1, 1]
+            "average_pool",
+            [x],
+            [1, 1, c],
+            lambda model, t: t.mean((2, 3), keepdim=True),
+            k=[h, w],
+            stride=[1, 1],
+            pad=[0] * 4,
         )
         gate = self.conv(self.conv(mean, 3, (1, 1), ["relu", None], same=True), c, (1, 1), ["hsigmoid"], same=True)
         return self.step(

@@ -166,7 +166,8 @@ def _fields(case: Case, text: Text) -> tuple[str, str, int]:
 
 
 AHEAD = {p.Conv: "DETC_CONV_AHEAD", p.Depthwise: "DETC_DEPTHWISE_AHEAD", p.MaxPool: "DETC_MAX_POOL_AHEAD",
-         p.AveragePool: "DETC_AVERAGE_POOL_AHEAD"}  # fmt: skip
+         p.AveragePool: "DETC_AVERAGE_POOL_AHEAD", p.Shuffle: "DETC_SHUFFLE_AHEAD",
+         p.SpaceToDepth: "DETC_SPACE_TO_DEPTH_AHEAD"}  # fmt: skip
 
 
 def closest(case: Case, ahead: int) -> int:
@@ -178,10 +179,12 @@ def closest(case: Case, ahead: int) -> int:
         k = (step.weight.shape[1], step.weight.shape[2])
     elif isinstance(step, p.Depthwise):
         k = (step.weight.shape[0], step.weight.shape[1])
-    assert k is not None
+    block = step.block if isinstance(step, p.SpaceToDepth) else 1
     low, most = height * width * channels, 0
     for pixel in reversed(range(rows * columns)):
-        for _, _, row, column in window(step, k, *divmod(pixel, columns), (height, width)):
+        y, x = divmod(pixel, columns)
+        places = [(0, 0, y * block, x * block)] if k is None else window(step, k, y, x, (height, width))
+        for _, _, row, column in places:
             low = min(low, (row * width + column) * channels)
         most = max(most, min(pixel + ahead, rows * columns) * out - low)
     return most

@@ -7,12 +7,8 @@ from typing import Any
 from detc.targets.stm32 import scratch
 from detc.targets.stm32.arena import plan_arena
 from detc.targets.stm32.plan import arena_json
-from detc.targets.stm32.steps import Step as PlanStep
-from detc.targets.stm32.steps import Steps
 from detrt.devices.stm32.program import Conv, Dense, Depthwise, Program, Step
-
-DEFAULTS: dict[str, Any] = {"stride": [1, 1], "pad": [0, 0, 0, 0], "dilation": [1, 1], "groups": 1}
-"""What the plans of random nets leave out."""
+from stm32_schedules import steps_from, streamed
 
 
 def plan_apart(program: Program) -> dict[str, Any]:
@@ -52,19 +48,12 @@ def scratch_of(step: Step) -> int:
     return 0
 
 
-def planned(plan: dict[str, Any]) -> dict[str, Any]:
-    """`plan` of a lock with the arena that detc plans for its steps, outputs over inputs where kernels allow it."""
-    steps = Steps(
-        plan["input"],
-        {name: tuple(tensor["shape"]) for name, tensor in plan["tensors"].items()},
-        [_step(step) for step in plan["steps"]],
-        {name: tuple(tensors) for name, tensors in plan["outputs"].items()},
-        dict(plan["aliases"]),
-    )
-    return plan | {"arena": arena_json(steps, plan_arena(steps, []))}
+def planned(plan: dict[str, Any], seed: int = 0) -> dict[str, Any]:
+    """`plan` of a lock with an arena as detc plans it, or for odd seeds with streams wherever there may be some."""
+    steps = steps_from(plan)
+    return plan | {"arena": arena_json(steps, streamed(steps, seed) if seed % 2 else plan_arena(steps, []))}
 
 
-def _step(step: dict[str, Any]) -> PlanStep:
-    own = {"name", "kernel", "inputs", "output", "nodes", "activation", "where"}
-    attributes = DEFAULTS | {key: value for key, value in step.items() if key not in own}
-    return PlanStep(step["name"], step["kernel"], tuple(step["inputs"]), step["output"], (), attributes)
+def in_windows(plan: dict[str, Any]) -> frozenset[str]:
+    """The tensors that never lie in memory whole."""
+    return frozenset(name for stream in plan["arena"]["streams"] for name in stream["windows"])

@@ -1,4 +1,4 @@
-"""The arena: where every tensor of a net lies, by the best of several planners, in one memory or in several."""
+"""The arena: the schedule of a net and where every tensor of it lies, in one memory or in several."""
 
 from __future__ import annotations
 
@@ -6,34 +6,37 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detc.targets.stm32.exact import best_place
-from detc.targets.stm32.planners import PLANNERS, Offsets, improved, place
+from detc.targets.stm32.planners import Placed, best_of, improved, place_like
 from detc.targets.stm32.pools import Places, Room, spread
-from detc.targets.stm32.slots import Slot, slot_of
+from detc.targets.stm32.schedule import LOOKS, OPTIMIZED_LOOKS, Schedule
+from detc.targets.stm32.slots import Slot
 from detc.targets.stm32.steps import Steps
 from detc.targets.stm32.tenants import House, house_of
 
-NEAR_ENOUGH = 500
-"""A plan that is larger than its lower bound by less than 1 / NEAR_ENOUGH is not improved."""
+NEAR_ENOUGH = 55
+"""A plan that is larger than its lower bound by at most 1 / NEAR_ENOUGH is not improved."""
 
-TRIES, OPTIMIZED_TRIES = 200, 20_000
-"""Changes of the best order that are tried in a check, and with `--optimize`."""
+RELAXED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+"""How far below the fullest slot, as a share of it, others are made less full where they leave the planners no room."""
+
+TANGLES, TRIES = 12, 2_000
+"""Neighbours that are joined to see whether that helps; changes of the best order that are tried with `--optimize`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Arena:
     """`places` are (number of the room, offset) by tenant of `house`; `fits` is False where the rooms do not hold them.
 
-    `bound` are the bytes that no plan of this schedule can go below: those of its fullest slot, `peak`. `planner` says whose plan
-    it is.
+    `needs` are the bytes that each slot cannot do without; no plan of this schedule can go below the largest. `planner` says
+    whose plan it is.
     """
 
     slots: tuple[Slot, ...]
     house: House
+    needs: tuple[int, ...]
     rooms: tuple[Room, ...]
     places: Places
     fits: bool
-    bound: int
-    peak: int
     planner: str
 
     @property
@@ -49,36 +52,71 @@ class Arena:
         """Bytes taken of all rooms."""
         return sum(self.used)
 
+    @property
+    def bound(self) -> int:
+        return max(self.needs, default=0)
+
+    @property
+    def peak(self) -> int:
+        """The number of the fullest slot."""
+        return max(range(len(self.needs)), key=lambda slot: self.needs[slot], default=0)
+
 
 def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> Arena:
     """The arena of a net in the memories that it may use, the best first. Without any, as in one that has no end."""
-    slots = tuple(slot_of(steps, step) for step in steps.steps)
-    house = house_of(steps, slots)
-    needs = house.needs()
-    bound = max(needs, default=0)
-    planner, size, offsets = best_plan(house, bound, OPTIMIZED_TRIES if optimize else TRIES)
-    whole = tuple(rooms) or (Room("ram", 0, size),)
-    places: Places = [(0, offset) for offset in offsets]
-    fits = size <= whole[0].bytes
+    slots, house, plan = _smallest(steps, optimize)
+    whole = tuple(rooms) or (Room("ram", 0, plan.bytes),)
+    places: Places = [(0, offset) for offset in plan.offsets]
+    fits, planner = plan.bytes <= whole[0].bytes, plan.planner
     if not fits and len(whole) > 1 and (spreading := spread(house, whole)) is not None:
         places, fits, planner = spreading, True, "across memories"
-    peak = max(range(len(needs)), key=lambda slot: needs[slot], default=0)
-    return Arena(slots, house, whole, places, fits, bound, peak, planner)
+    return Arena(slots, house, tuple(house.needs()), whole, places, fits, planner)
 
 
-def best_plan(house: House, bound: int, tries: int) -> tuple[str, int, Offsets]:
-    """(planner, bytes, offsets): the smallest of all planners' plans, improved until nothing is gained or `bound` is met."""
-    orders = {name: planner(house) for name, planner in PLANNERS.items()}
-    plans = {name: place(house, order) for name, order in orders.items()}
-    name = min(plans, key=lambda name: plans[name][0])
-    size, offsets = plans[name]
-    bound += bound // NEAR_ENOUGH
-    if size > bound:
-        better, placed = improved(house, orders[name], bound, tries)
-        if better < size:
-            name, size, offsets = f"{name}, improved", better, placed
-    if size > bound:
-        better, placed = best_place(house, size, offsets, bound)
-        if better < size:
-            name, size, offsets = "exact", better, placed
-    return name, size, offsets
+def _smallest(steps: Steps, optimize: bool) -> tuple[tuple[Slot, ...], House, Placed]:
+    """The schedule and the plan of fewest bytes in one memory."""
+    schedule = Schedule(steps, OPTIMIZED_LOOKS if optimize else LOOKS)
+    schedule.lower()
+    tried: list[tuple[Schedule, House, Placed]] = []
+    for share in RELAXED:
+        if share < 1:
+            schedule.relax(share)
+        house = house_of(steps, schedule.slots())
+        tried.append((schedule.copy(), house, best_of(house, _goal(house))))
+        if tried[-1][2].bytes <= _goal(house):
+            break
+    else:
+        for made in list(tried):
+            tried.append(_untangled(*made))
+            if tried[-1][2].bytes <= _goal(tried[-1][1]):
+                break
+    schedule, house, plan = min(tried, key=lambda made: made[2].bytes)
+    if optimize:
+        plan = improved(house, plan, max(house.needs(), default=0), TRIES)
+    return schedule.slots(), house, best_place(house, plan, _goal(house))
+
+
+def _goal(house: House) -> int:
+    bound = max(house.needs(), default=0)
+    return bound + bound // NEAR_ENOUGH
+
+
+def _untangled(schedule: Schedule, house: House, plan: Placed) -> tuple[Schedule, House, Placed]:
+    """Joins neighbours of which the second slides its output over the first one's, where that makes the plan smaller.
+
+    A map that shrinks at its lower end and then grows from its upper end needs the bytes of both; without the map between them it
+    does not.
+    """
+    for _ in range(TANGLES):
+        if plan.bytes <= _goal(house):
+            break
+        best: tuple[Schedule, House, Placed] | None = None
+        for joined in schedule.joins(limit=TANGLES):
+            other = house_of(schedule.steps, joined.slots())
+            found = place_like(other, plan)
+            if found is not None and found.bytes < (best[2].bytes if best else plan.bytes):
+                best = (joined, other, found)
+        if best is None:
+            break
+        schedule, house, plan = best
+    return schedule, house, plan

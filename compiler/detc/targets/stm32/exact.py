@@ -6,20 +6,24 @@ trying every order from the ground up, each tenant at the lowest place above tho
 
 from __future__ import annotations
 
-from detc.targets.stm32.planners import Offsets
+from dataclasses import replace
+
+from detc.targets.stm32.planners import Offsets, Placed
 from detc.targets.stm32.tenants import House
 
 MOST_TENANTS = 12
 MOST_TRIES = 20_000
 
 
-def best_place(house: House, size: int, offsets: Offsets, bound: int) -> tuple[int, Offsets]:
-    """A plan of fewer than `size` bytes where there is one, else the one given; ends at `bound` or after MOST_TRIES."""
+def best_place(house: House, plan: Placed, goal: int) -> Placed:
+    """A smaller plan where there is one, else the one given; ends at `goal` or after MOST_TRIES."""
     if len(house.tenants) > MOST_TENANTS:
-        return size, offsets
-    search = _Search(house, size, offsets, bound)
+        return plan
+    search = _Search(house, plan.bytes, plan.offsets, goal)
     search.go([0] * len(house.tenants), 0, 0)
-    return search.size, search.offsets
+    return (
+        replace(plan, bytes=search.size, offsets=search.offsets, planner="exact") if search.size < plan.bytes else plan
+    )
 
 
 class _Search:

@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from detc.targets.stm32.steps import Step, Steps, map_shape
 
-AHEAD = {"conv": 0, "depthwise": 1, "max_pool": 1, "average_pool": 1}
-"""DETC_*_AHEAD of the kernels that slide a window, in pixels."""
+AHEAD = {"conv": 0, "depthwise": 1, "max_pool": 1, "average_pool": 1, "shuffle": 1, "space_to_depth": 1}
+"""DETC_*_AHEAD of the kernels that go from pixel to pixel, in pixels."""
 
 IN_PLACE = frozenset(("add", "mul", "table", "channels"))
 """Kernels that read every number before they write at its place or above."""
@@ -27,7 +27,7 @@ def distance(steps: Steps, step: Step, tensor: str) -> int | None:
     if step.kernel in IN_PLACE:
         same = all(steps.bytes(name) >= steps.bytes(step.output) for name in reads)
         return 0 if same else None  # a value a channel is read again for every pixel
-    if step.kernel not in AHEAD or step.attributes.get("groups", 1) != 1:
+    if step.kernel not in AHEAD or (step.kernel == "conv" and step.attributes["groups"] != 1):
         return None
     return _window(map_shape(steps.tensors[reads[0]]), map_shape(steps.tensors[step.output]), step)
 
@@ -39,7 +39,8 @@ def _window(source: tuple[int, int, int], target: tuple[int, int, int], step: St
     an end, or where the padding is left.
     """
     (_, width, channels), (rows, columns, out) = source, target
-    stride, pad = step.attributes["stride"], step.attributes["pad"]
+    block = step.attributes.get("block", 1)
+    stride, pad = step.attributes.get("stride", (block, block)), step.attributes.get("pad", (0, 0))
     ahead, pixels, most = AHEAD[step.kernel], rows * columns, 0
     most = min(ahead, pixels) * out
     left = pad[1] // stride[1]

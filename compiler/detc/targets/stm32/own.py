@@ -9,13 +9,11 @@ from math import isqrt
 from detc.diagnostics import Finding
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
-from detc.targets.stm32.arena import Arena, best_plan
+from detc.targets.stm32.arena import Arena, plan_arena
 from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usable
-from detc.targets.stm32.pools import Room, spread
+from detc.targets.stm32.pools import Room
 from detc.targets.stm32.postprocess_buffers import buffer_bytes
-from detc.targets.stm32.slots import slot_of
 from detc.targets.stm32.steps import Steps
-from detc.targets.stm32.tenants import house_of
 from detc.targets.stm32.what_if import FEWEST, STEP, scaled_side
 
 TRIED = 4
@@ -45,11 +43,12 @@ class OwnCosts:
 
     @property
     def largest(self) -> Peak:
-        """The largest tensor and the step that writes it."""
+        """The largest tensor and the step that writes it; the net's input stands where it is read first."""
         tenant = max(self.arena.house.tenants, key=lambda tenant: tenant.bytes, default=None)
         if tenant is None:
             return Peak("", None, (), ())
-        step = next((step for step in self.steps.steps if step.output == tenant.name), None)
+        steps = self.steps.steps
+        step = next((step for step in steps if tenant.name in (step.output, *self.steps.reads(step))), None)
         span, via = (step.span, step.via) if step else (None, ())
         return Peak(tenant.name, span, via, ((tenant.name, tenant.bytes),))
 
@@ -90,11 +89,9 @@ def remedy_of(costs: OwnCosts, target: Target) -> str:
 
 
 def _needed(steps: Steps, rooms: Sequence[Room]) -> int | None:
-    """Bytes of a quick plan; None where the rooms do not hold it."""
-    house = house_of(steps, tuple(slot_of(steps, step) for step in steps.steps))
-    _, bytes, _ = best_plan(house, max(house.needs(), default=0), 0)
-    fits = bool(rooms) and (bytes <= rooms[0].bytes or (len(rooms) > 1 and spread(house, rooms) is not None))
-    return bytes if fits else None
+    """Bytes of a plan; None where the rooms do not hold it."""
+    arena = plan_arena(steps, rooms)
+    return arena.bytes if rooms and arena.fits else None
 
 
 def _scaled(steps: Steps, factor: float) -> Steps:

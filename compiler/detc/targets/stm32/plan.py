@@ -6,8 +6,9 @@
      "steps": [{"name", "kernel", "inputs", "output", "nodes", "where", "activation", + the kernel's attributes}],
      "arena": {"bytes", "bound", "peak": step, "planner",
                "pools": [{"name", "address", "bytes" (that the net may use), "used"}],
-               "offsets": {tensor without an alias: {"pool", "offset"}},
-               "scratch": {step: {"pool", "offset", "bytes"}}}}
+               "offsets": {tensor: {"pool", "offset"}} of those that are no alias and lie in memory whole,
+               "scratch": {step: {"pool", "offset", "bytes"}},
+               "streams": [{"steps": [step, ..], "windows": {tensor: {"pool", "offset", "rows"}}}]}}
 
 Attributes by kernel:
 
@@ -23,6 +24,9 @@ Attributes by kernel:
     reorder         axes
     add mul concat table  none
 
+The steps of a stream follow each other and take turns row by row (`stream.py`); tensors that only they read have windows of so
+many rows in place of an offset.
+
 `pad` is [top, left, bottom, right]: the last two are as many as the last window needs. The output of a step is what the last
 of its `nodes` gives; `where` is the line of the spec ("mine.det:20").
 """
@@ -35,6 +39,7 @@ from detc.codegen.names import place
 from detc.targets.stm32.arena import Arena
 from detc.targets.stm32.slots import scratch_bytes
 from detc.targets.stm32.steps import Step, Steps
+from detc.targets.stm32.stream import row_bytes
 from detc.targets.stm32.tenants import SCRATCH
 
 SCHEMA = 1
@@ -63,6 +68,7 @@ def arena_json(steps: Steps, arena: Arena) -> Plan:
         tenant.name: {"pool": arena.rooms[room].name, "offset": offset}
         for tenant, (room, offset) in zip(arena.house.tenants, arena.places, strict=True)
     }
+    inner = {name for slot in arena.slots for name, _ in slot.windows}
     return {
         "bytes": arena.bytes,
         "bound": arena.bound,
@@ -72,13 +78,23 @@ def arena_json(steps: Steps, arena: Arena) -> Plan:
             {"name": room.name, "address": room.address, "bytes": room.bytes, "used": used}
             for room, used in zip(arena.rooms, arena.used, strict=True)
         ],
-        "offsets": {name: spots[name] for name in steps.storages()},
+        "offsets": {name: spots[name] for name in steps.storages() if name not in inner},
         "scratch": {
             step.name: {**spots[slot.output + SCRATCH], "bytes": need}
             for slot in arena.slots
             for step in slot.steps
             if (need := scratch_bytes(steps, step))
         },
+        "streams": [
+            {
+                "steps": [step.name for step in slot.steps],
+                "windows": {
+                    name: {**spots[name], "rows": size // row_bytes(steps, name)} for name, size in slot.windows
+                },
+            }
+            for slot in arena.slots
+            if len(slot.steps) > 1
+        ],
     }
 
 

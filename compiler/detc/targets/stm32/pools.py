@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from detc.targets.stm32.planners import PLANNERS, Order
+from detc.targets.stm32.chains import Chain, extent
+from detc.targets.stm32.planners import Order, orders
 from detc.targets.stm32.tenants import House
 
 
@@ -25,13 +26,13 @@ Places = list[tuple[int, int]]
 def spread(house: House, rooms: Sequence[Room]) -> Places | None:
     """Places of all tenants, each wholly in one room, with the fewest bytes in the later rooms; None where no planner finds any.
 
-    In every room a tenant is tried at its lower and at its upper end, since an output slides below its input.
+    In every room a chain is tried at its lower and at its upper end, since an output slides below its input.
     """
     found = [
         places
-        for planner in PLANNERS.values()
+        for order in orders(house)
         for upper in (False, True)
-        if (places := _spread(house, rooms, planner(house), upper)) is not None
+        if (places := _spread(house, rooms, order, upper)) is not None
     ]
     return min(found, key=lambda places: _later(house, places), default=None)
 
@@ -46,22 +47,24 @@ def _later(house: House, places: Places) -> list[int]:
 
 def _spread(house: House, rooms: Sequence[Room], order: Order, upper: bool) -> Places | None:
     places: dict[int, tuple[int, int]] = {}
-    for i in order:
-        spot = next((s for number in range(len(rooms)) if (s := _spot(house, rooms, places, i, number, upper))), None)
+    for chain in order:
+        spots = (_spot(house, rooms, places, chain, number, upper) for number in range(len(rooms)))
+        spot = next((spot for spot in spots if spot), None)
         if spot is None:
             return None
-        places[i] = spot
+        places |= {tenant: (spot[0], spot[1] + at) for tenant, at in chain}
     return [places[i] for i in range(len(house.tenants))]
 
 
 def _spot(
-    house: House, rooms: Sequence[Room], places: dict[int, tuple[int, int]], i: int, room: int, upper: bool
+    house: House, rooms: Sequence[Room], places: dict[int, tuple[int, int]], chain: Chain, room: int, upper: bool
 ) -> tuple[int, int] | None:
-    """A free place of tenant `i` in a room: the lowest, or with `upper` the highest; None where there is none."""
-    last = rooms[room].bytes - house.tenants[i].bytes
+    """A free place of a chain in a room: the lowest, or with `upper` the highest; None where there is none."""
+    last = rooms[room].bytes - extent(house, chain)
     taken = [
-        (places[n][1] - high, places[n][1] - low)
-        for n, (low, high) in house.near[i].items()
+        (places[n][1] - high - at, places[n][1] - low - at)
+        for tenant, at in chain
+        for n, (low, high) in house.near[tenant].items()
         if n in places and places[n][0] == room
     ]
     edges = {0, last, *(edge for interval in taken for edge in interval)}

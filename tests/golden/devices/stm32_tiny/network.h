@@ -22,7 +22,7 @@
 uint8_t *network_input(void);
 void network_run(void);
 
-/* The same in steps: begin, then layer 0 .. NETWORK_LAYERS - 1. */
+/* The same in steps: begin, then layer 0 .. NETWORK_LAYERS - 1. Layers that take turns row by row count as one. */
 void network_begin(void);
 void network_run_layer(uint32_t layer);
 

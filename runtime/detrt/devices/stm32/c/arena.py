@@ -35,11 +35,15 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Arena:
-    """Places of tensors, aliases among them, by name, and of the working memory of the steps that need some."""
+    """Places of tensors, aliases among them, by name, and of the working memory of the steps that need some.
+
+    Of the tensors in `windows` only so many rows are there at a time.
+    """
 
     pools: tuple[Pool, ...]
     tensors: Mapping[str, Place]
     scratch: Mapping[str, Place]
+    windows: Mapping[str, int]
 
     @property
     def bytes(self) -> int:
@@ -49,12 +53,19 @@ class Arena:
 def arena_of(program: Program, plan: Mapping[str, Any]) -> Arena:
     """The arena of `plan["arena"]` for the tensors of `program`. Raises DetrtError where the plan is another network's."""
     said = plan["arena"]
-    offsets: dict[str, Any] = said["offsets"]
+    windows = {name: entry for stream in said.get("streams", ()) for name, entry in stream["windows"].items()}
+    offsets: dict[str, Any] = said["offsets"] | windows
     scratch: dict[str, Any] = said.get("scratch") or {}
     missing = [name for name in program.tensors if name not in program.aliases and name not in offsets]
     if missing:
         raise DetrtError(f"the plan has no place for `{missing[0]}`", "plan.arena", "build and export again")
-    sizes = {name: program.tensors[name].bytes for name in offsets if name in program.tensors}
+    sizes = {
+        name: program.tensors[name].bytes
+        // program.tensors[name].shape[0]
+        * entry.get("rows", program.tensors[name].shape[0])
+        for name, entry in offsets.items()
+        if name in program.tensors
+    }
     ends: dict[str, int] = {}
     for entry, size in [(offsets[name], size) for name, size in sizes.items()] + [
         (e, e["bytes"]) for e in scratch.values()
@@ -72,4 +83,4 @@ def arena_of(program: Program, plan: Mapping[str, Any]) -> Arena:
             target = program.aliases[target]
         tensors[alias] = tensors[target]
     working = {name: Place(pools[e["pool"]], e["offset"], e["bytes"]) for name, e in scratch.items()}
-    return Arena(tuple(pools.values()), tensors, working)
+    return Arena(tuple(pools.values()), tensors, working, {name: entry["rows"] for name, entry in windows.items()})

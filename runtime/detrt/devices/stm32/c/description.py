@@ -30,13 +30,13 @@ def description(network: Network) -> str:
         "series": network.series,
         "layers": [
             {
-                "name": layer.step.name,
-                "function": f"run_{layer.c_name}",
-                "kernel": layer.call.kernel,
-                "macs": layer.call.macs,
-                "output": list(network.program.tensors[layer.step.output].shape),
+                "name": slot.name,
+                "function": f"run_{slot.c_name}",
+                "kernel": slot.kernel,
+                "macs": slot.macs,
+                "output": list(network.program.tensors[slot.last.step.output].shape),
             }
-            for layer in network.layers
+            for slot in network.slots
         ],
         "pools": [{"name": pool.name, "used": pool.used, "bytes": pool.capacity} for pool in network.arena.pools],
         "arena": network.arena.bytes,

@@ -42,7 +42,7 @@ def network_h(network: Network) -> str:
 uint8_t *network_input(void);
 void network_run(void);
 
-/* The same in steps: begin, then layer 0 .. NETWORK_LAYERS - 1. */
+/* The same in steps: begin, then layer 0 .. NETWORK_LAYERS - 1. Layers that take turns row by row count as one. */
 void network_begin(void);
 void network_run_layer(uint32_t layer);
 
@@ -91,7 +91,7 @@ def config_h(network: Network, order: str, flash: int, detects: bool = True) -> 
         ),
         "",
         *_defines(
-            NETWORK_LAYERS=len(network.layers),
+            NETWORK_LAYERS=len(network.slots),
             NETWORK_OUTPUTS=len(network.outputs),
             NETWORK_POOLS=len(network.arena.pools),
             NETWORK_DETECTS=int(detects),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ from detrt.devices.stm32.c.arena import Arena, Place, arena_of
 from detrt.devices.stm32.c.calls import Call, call_of
 from detrt.devices.stm32.c.naming import comment, identifiers
 from detrt.devices.stm32.program import Program, Step, Tensor
+from detrt.errors import DetrtError
 
 SERIES = re.compile(r"stm32([a-z]\d|wb|wba|mp\d)")
 """Families of parts, as ST's tools name them."""
@@ -36,12 +37,40 @@ class Layer:
 
 
 @dataclass(frozen=True, slots=True)
+class Slot:
+    """What runs in one go: a layer, or several that take turns row by row."""
+
+    layers: tuple[Layer, ...]
+
+    @property
+    def last(self) -> Layer:
+        return self.layers[-1]
+
+    @property
+    def name(self) -> str:
+        return self.last.step.name if len(self.layers) == 1 else f"{self.layers[0].step.name} .. {self.last.step.name}"
+
+    @property
+    def c_name(self) -> str:
+        return self.last.c_name
+
+    @property
+    def kernel(self) -> str:
+        return self.last.call.kernel if len(self.layers) == 1 else "stream"
+
+    @property
+    def macs(self) -> int:
+        return sum(layer.call.macs for layer in self.layers)
+
+
+@dataclass(frozen=True, slots=True)
 class Network:
-    """Everything that is printed. `names` are C identifiers of all tensors, `order` the names of the outputs, as they come."""
+    """Everything that is printed. `names` are C identifiers of all tensors, `slots` the layers as they run."""
 
     program: Program
     arena: Arena
     layers: tuple[Layer, ...]
+    slots: tuple[Slot, ...]
     names: Mapping[str, str]
     source: str
     target: str
@@ -91,4 +120,20 @@ def network_of(program: Program, plan: Mapping[str, Any], lock: Mapping[str, Any
     target = lock.get("target") or {}
     source = str((lock.get("spec") or {}).get("file") or program.name)
     series = next((name for name in target.get("lineage", ()) if SERIES.fullmatch(name)), "")
-    return Network(program, arena, layers, identifiers(program.tensors), source, str(target.get("name", "")), series)
+    slots = _slots(layers, plan["arena"].get("streams", ()))
+    return Network(
+        program, arena, layers, slots, identifiers(program.tensors), source, str(target.get("name", "")), series
+    )
+
+
+def _slots(layers: tuple[Layer, ...], streams: Iterable[Mapping[str, Any]]) -> tuple[Slot, ...]:
+    """Layers one by one, and the streams of the plan where they begin."""
+    lengths = {stream["steps"][0]: stream["steps"] for stream in streams}
+    slots, at = [], 0
+    while at < len(layers):
+        names = lengths.get(layers[at].step.name, [layers[at].step.name])
+        slots.append(Slot(layers[at : at + len(names)]))
+        at += len(names)
+        if [layer.step.name for layer in slots[-1].layers] != list(names):
+            raise DetrtError(f"the stream of `{names[0]}` is another network's", "plan.arena", "build and export again")
+    return tuple(slots)

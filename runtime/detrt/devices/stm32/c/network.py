@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
+
 from detrt.devices.stm32.c.arena import Place
-from detrt.devices.stm32.c.layers import Layer, Network
+from detrt.devices.stm32.c.layers import Layer, Network, Slot
 from detrt.devices.stm32.c.naming import comment, string, symbol
 from detrt.devices.stm32.c.spelling import braces
+from detrt.devices.stm32.c.streams import band_of, stream_of
 
 COLUMN = 100
 """Where the line of the spec stands, if what is left of it is shorter."""
@@ -14,15 +18,9 @@ NEVER = "not read"
 
 def network_c(network: Network) -> str:
     """The text of network.c."""
-    return "\n".join(
-        [
-            _head(network),
-            _arena(network),
-            *[_layer(network, layer) for layer in network.layers],
-            _running(network),
-            _tables(network),
-        ]
-    )
+    functions = [text for slot in network.slots for text in _slot(network, slot)]
+    code = "\n".join([*functions, _running(network), _tables(network)])
+    return "\n".join([_head(network), _arena(network, frozenset(re.findall(r"\bat_(\w+)", code))), code])
 
 
 def title(network: Network) -> str:
@@ -39,7 +37,7 @@ def _head(network: Network) -> str:
    Written by detc from {comment(network.source)}: change that and export again. */
 #include "network.h"
 
-#include "kernels/detc_kernels.h"
+#include "kernels/detc_kernels.h"{_stream_header(network)}
 #include "network_weights.h"
 
 /* Does not compile where a kernel needs more working memory than the plan gives it. */
@@ -47,7 +45,12 @@ def _head(network: Network) -> str:
 """
 
 
-def _arena(network: Network) -> str:
+def _stream_header(network: Network) -> str:
+    return '\n#include "kernels/detc_stream.h"' if network.arena.windows else ""
+
+
+def _arena(network: Network, used: frozenset[str]) -> str:
+    """The pools, and a name for each tensor that the code is written with."""
     lines = ["/* The arena. Tensors that are never alive together share its bytes. */"]
     for pool in network.arena.pools:
         name = symbol(pool.name)
@@ -57,7 +60,7 @@ def _arena(network: Network) -> str:
     rows = [
         (f"static int8_t *const at_{network.names[name]} = {place.c};", name, place)
         for name, place in network.arena.tensors.items()
-        if name == network.program.input or until[name] != NEVER or name in network.written
+        if network.names[name] in used
     ]
     width = min(70, max(len(row) for row, _, _ in rows))
     for row, name, place in rows:
@@ -81,7 +84,18 @@ def _last_readers(network: Network) -> dict[str, str]:
     return until
 
 
-def _layer(network: Network, layer: Layer) -> str:
+def _slot(network: Network, slot: Slot) -> list[str]:
+    """The functions of a slot: one a layer, and behind those of a stream the one that runs it."""
+    if len(slot.layers) == 1:
+        return [_layer(network, slot.last, f"run_{slot.c_name}(void)", _call(network, slot.last))]
+    functions = []
+    for layer in slot.layers:
+        body = band_of(network, layer, partial(_call, network, layer, "&part"))
+        functions.append(_layer(network, layer, f"rows_{layer.c_name}(const detc_band *band)", body))
+    return [*functions, stream_of(network, slot)]
+
+
+def _layer(network: Network, layer: Layer, function: str, call_lines: list[str]) -> str:
     step, call = layer.step, layer.call
     what = f"/* {comment(step.name)}: {layer.words}"
     macs = f", {call.macs:,} MACs" if call.macs else ""
@@ -89,11 +103,11 @@ def _layer(network: Network, layer: Layer) -> str:
     body = [*call.locals]
     if call.fields:
         body += [f"static const detc_{call.kernel}_params layer = {{", *(f"    {line}" for line in call.fields), "};"]
-    body += _call(network, layer)
+    body += call_lines
     lines = [
         f"{what:{COLUMN}} {comment(step.where)}".rstrip(),
         f"   {inputs} -> {network.described(step.output)}{macs} */",
-        f"static void run_{layer.c_name}(void)",
+        f"static void {function}",
         "{",
         *(f"    {line}" for line in body),
         "}",
@@ -102,14 +116,17 @@ def _layer(network: Network, layer: Layer) -> str:
     return "\n".join(lines)
 
 
-def _call(network: Network, layer: Layer) -> list[str]:
-    inputs = [f"at_{network.names[name]}" for name in layer.step.inputs]
-    output = f"at_{network.names[layer.step.output]}"
+def _call(
+    network: Network, layer: Layer, params: str = "&layer", inputs: list[str] | None = None, output: str = ""
+) -> list[str]:
+    """The kernel's call on whole tensors, or on what is given."""
+    inputs = [f"at_{network.names[name]}" for name in layer.step.inputs] if inputs is None else inputs
+    output = output or f"at_{network.names[layer.step.output]}"
     lines = []
     if layer.call.kernel == "concat":
         lines.append(f"const int8_t *const inputs[] = {braces(inputs)};")
         inputs = ["inputs"]
-    arguments = ["&layer", *inputs, output]
+    arguments = [params, *inputs, output]
     if layer.call.scratch:
         lines.append(f"ENOUGH({layer.call.scratch}, {layer.scratch.bytes if layer.scratch else 0});")
         arguments.append(_address(layer.scratch))
@@ -123,7 +140,7 @@ def _address(place: Place | None) -> str:
 def _running(network: Network) -> str:
     lines = [
         "static void (*const LAYERS[NETWORK_LAYERS])(void) = {",
-        *(f"    run_{layer.c_name}," for layer in network.layers),
+        *(f"    run_{slot.c_name}," for slot in network.slots),
         "};",
     ]
     picture = f"at_{network.names[network.program.input]}"
@@ -164,9 +181,9 @@ void network_run(void)
 def _tables(network: Network) -> str:
     """What is there to be looked at; a linker that drops unused data drops it."""
     lines = ["const network_layer network_layers[NETWORK_LAYERS] = {"]
-    for layer in network.layers:
-        entry = (*_named(network, layer.step.output), layer.call.macs)
-        lines.append(f"    {braces((string(layer.step.name), *entry))},")
+    for slot in network.slots:
+        entry = (*_named(network, slot.last.step.output), slot.macs)
+        lines.append(f"    {braces((string(slot.name), *entry))},")
     lines += ["};", "", "const network_output network_outputs[NETWORK_OUTPUTS] = {"]
     for tensor in network.outputs:
         lines.append(f"    {braces((string(tensor.name), *_named(network, tensor.name)))},")

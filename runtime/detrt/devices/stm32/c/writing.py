@@ -70,7 +70,12 @@ def write(
     for name, patterns in COPIED.items():
         _copy(HERE / name, patterns, folder if name == "project" else folder / name)
     kernels = {layer.call.kernel for layer in network.layers}
-    wanted = ["*.h", *(f"{kernel}*.c" for kernel in kernels), *(part for k in kernels for part in PARTS.get(k, ()))]
+    wanted = [
+        "*.h",
+        *(["detc_stream.c"] if network.arena.windows else []),
+        *(f"{kernel}*.c" for kernel in kernels),
+        *(part for k in kernels for part in PARTS.get(k, ())),
+    ]
     _copy(HERE / "kernels", wanted, folder / "kernels")
 
 

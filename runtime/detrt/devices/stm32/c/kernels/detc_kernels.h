@@ -187,6 +187,7 @@ typedef struct {
     int32_t groups;
 } detc_shuffle_params;
 
+#define DETC_SHUFFLE_AHEAD 1
 void detc_shuffle(const detc_shuffle_params *params, const int8_t *input, int8_t *output);
 
 /* `order` [block * block]: the pixels of a block in the order of their channels. */
@@ -196,6 +197,7 @@ typedef struct {
     const detc_pair *order;
 } detc_space_to_depth_params;
 
+#define DETC_SPACE_TO_DEPTH_AHEAD 1
 void detc_space_to_depth(const detc_space_to_depth_params *params, const int8_t *input, int8_t *output);
 
 typedef struct {
