@@ -26,6 +26,10 @@
 #ifndef NETWORK_PLACE_RAM
 #define NETWORK_PLACE_RAM
 #endif
+/* The same for the arrays of network_weights.c. */
+#ifndef NETWORK_PLACE_WEIGHTS
+#define NETWORK_PLACE_WEIGHTS
+#endif
 
 /* Kernels read words of 8 bytes and vectors of 16. */
 #ifndef NETWORK_ALIGNED

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detrt.devices.stm32.c.calls import Array
+from detrt.devices.stm32.c.flash import Flash
 from detrt.devices.stm32.c.layers import Layer, Network
 from detrt.devices.stm32.c.naming import comment, symbol
 from detrt.devices.stm32.c.network import title
@@ -72,9 +73,9 @@ extern const network_pool network_pools[NETWORK_POOLS];
 """
 
 
-def config_h(network: Network, order: str, flash: int, detects: bool = True) -> str:
-    """The text of network_config.h: sizes, and the budgets that they are held to. `order` is that of the picture's colours;
-    `flash` bytes may be taken by constants, 0 where the target does not say; `detects`: there is a detector.h.
+def config_h(network: Network, order: str, flash: Flash | None, detects: bool = True) -> str:
+    """The text of network_config.h: sizes, and the budgets that they are held to. `order` is that of the picture's colours,
+    `flash` where the constants go, None where the target does not say; `detects`: there is a detector.h.
     """
     height, width, channels = network.input.shape
     lines = [
@@ -103,20 +104,20 @@ def config_h(network: Network, order: str, flash: int, detects: bool = True) -> 
     for pool in network.arena.pools:
         name = symbol(pool.name)
         lines += _defines(**{f"NETWORK_ARENA_{name}_BYTES": pool.used, f"NETWORK_ARENA_{name}_BUDGET": pool.capacity})
-    lines += ["", "/* Flash: weights, biases, factors and tables; code comes on top. */"]
+    where = f" `{comment(flash.name)}`, {'external' if flash.external else 'internal'}" if flash else ""
+    lines += ["", f"/* Flash{where}: weights, biases, factors and tables; code comes on top. */"]
     lines += _defines(NETWORK_CONSTANT_BYTES=network.constant_bytes)
     if flash:
-        lines += _defines(NETWORK_FLASH_BUDGET=flash)
+        lines += _defines(NETWORK_FLASH_BUDGET=flash.room)
     lines += ["", '/* Where the pools lie is the application\'s to say, such as __attribute__((section(".axi"))). */']
     for pool in network.arena.pools:
         place = f"NETWORK_PLACE_{symbol(pool.name)}"
-        lines += [f"#ifndef {place}", f"#define {place}", "#endif"]
+        lines += _unless_defined(place)
+    lines += ["/* The same for the arrays of network_weights.c. */", *_unless_defined("NETWORK_PLACE_WEIGHTS")]
     lines += [
         "",
         "/* Kernels read words of 8 bytes and vectors of 16. */",
-        "#ifndef NETWORK_ALIGNED",
-        "#define NETWORK_ALIGNED __attribute__((aligned(16)))",
-        "#endif",
+        *_unless_defined("NETWORK_ALIGNED", " __attribute__((aligned(16)))"),
         "",
         "/* A budget that is exceeded is an array of -1 elements: it does not compile. */",
     ]
@@ -134,6 +135,10 @@ def _defines(**values: int) -> list[str]:
     return [f"#define {name} {value}" for name, value in values.items()]
 
 
+def _unless_defined(name: str, value: str = "") -> list[str]:
+    return [f"#ifndef {name}", f"#define {name}{value}", "#endif"]
+
+
 def _fits(name: str, used: str, budget: str) -> str:
     return f"typedef char {name}[{used} <= {budget} ? 1 : -1];"
 
@@ -147,7 +152,13 @@ def weights_h(network: Network) -> str:
         "",
         "#include <stdint.h>",
         "",
-        *(f"extern const {_declared(layer, array)};" for layer in network.layers for array in layer.call.arrays),
+        '#include "network_config.h"',
+        "",
+        *(
+            f"extern const {_declared(layer, array)} NETWORK_PLACE_WEIGHTS;"
+            for layer in network.layers
+            for array in layer.call.arrays
+        ),
     ]
     return "\n".join([*lines, "", "#endif", ""])
 

@@ -10,6 +10,7 @@ from typing import Any
 from detrt.devices.stm32.c.description import NAME as DESCRIPTION
 from detrt.devices.stm32.c.description import description
 from detrt.devices.stm32.c.detector import Picture, detector_c, detector_h, picture_c, picture_h, test_card
+from detrt.devices.stm32.c.flash import flash_for
 from detrt.devices.stm32.c.headers import config_h, network_h, weights_c, weights_h
 from detrt.devices.stm32.c.layers import network_of
 from detrt.devices.stm32.c.network import network_c
@@ -46,7 +47,7 @@ def write(
     texts: dict[str, str | Iterable[str]] = {
         "network.c": network_c(network),
         "network.h": network_h(network),
-        "network_config.h": config_h(network, order, flash_budget(lock), head is not None),
+        "network_config.h": config_h(network, order, flash_for(network.constant_bytes, lock), head is not None),
         "network_weights.h": weights_h(network),
         "network_weights.c": weights_c(network),
         DESCRIPTION: description(network),
@@ -93,14 +94,3 @@ def _names(head: Mapping[str, Any], classes: Sequence[str] | None) -> list[str]:
     count = int(options.get("classes", 0))
     known = [str(name) for name in (classes or options.get("names") or ())]
     return [known[number] if number < len(known) else f"class {number}" for number in range(count)]
-
-
-def flash_budget(lock: Mapping[str, Any]) -> int:
-    """Bytes of the largest flash that the target of `lock` leaves to a network, an internal one if there is any; else 0."""
-    facts = (lock.get("target") or {}).get("facts") or {}
-    rooms = []
-    for key, size in facts.items():
-        if key.startswith("flash.") and key.endswith(".size"):
-            flash = key.removesuffix("size")
-            rooms.append((not facts.get(f"{flash}external"), int(size) - int(facts.get(f"{flash}application") or 0)))
-    return max(max(rooms)[1], 0) if rooms else 0
