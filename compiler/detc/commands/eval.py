@@ -30,6 +30,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, metavar="N", help="only the first N pictures")
     parser.add_argument("--data-root", type=Path, metavar="DIR", help="where relative data roots start")
     parser.add_argument("--device", default="cpu", metavar="NAME", help="for a checkpoint: cpu or cuda (default: cpu)")
+    parser.add_argument(
+        "--on",
+        default="",
+        metavar="MACHINE",
+        help="run the C code of the artifacts there: host, qemu-m4, qemu-m7 or qemu-m55",
+    )
     parser.add_argument("-o", "--out", type=Path, metavar="FILE", help="write the figures there as JSON too")
     parser.add_argument(
         "--report", type=Path, metavar="DIR", help="write curves, confusion matrix and threshold sweep there"
@@ -62,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         from detrt.lock import read_lock
         from detrt.predictor import open_predictor
 
-        predictor = open_predictor(args.model, args.device)
+        predictor = open_predictor(args.model, args.device, args.on)
         lock = read_lock(folder / LOCK)
         stage = getattr(predictor, "stage", "")
         split, dataset = _dataset(lock, folder / LOCK, stage, args.split, args.data_root)

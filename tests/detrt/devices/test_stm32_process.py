@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import struct
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import pytest
+from stm32_plans import plan_apart
+from stm32_tiny import HEAD, LOCK, tiny_program
 
+from detrt.devices.stm32.c import write
+from detrt.devices.stm32.c.description import read_description
 from detrt.devices.stm32.c.elf import footprint
 from detrt.devices.stm32.c.machines import MACHINES, machine
 from detrt.devices.stm32.c.process import run
@@ -109,3 +116,23 @@ calls=2 40
 2 60
 """
     assert callgrind_costs(text) == {"run_stem": 700, "run_pool": 90, "detc_conv": 600}
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda said: said | {"schema": 2},
+        lambda said: said | {"layers": [{"name": "x"}]},
+        lambda said: said | {"macs": {"dense": -1, "separable": 0, "inverted": 0}},
+        lambda said: said | {"input": 1 << 60},
+        lambda said: [],
+    ],
+)
+def test_a_damaged_description_is_refused(change: Callable[[Any], Any], tmp_path: Path) -> None:
+    program = tiny_program()
+    write(program, plan_apart(program), LOCK, HEAD, tmp_path)
+    path = tmp_path / "network.json"
+    assert read_description(tmp_path)["macs"] == {"dense": 1728, "separable": 832, "inverted": 0}
+    path.write_text(json.dumps(change(json.loads(path.read_text()))))
+    with pytest.raises(DetrtError, match="export the model again"):
+        read_description(tmp_path)

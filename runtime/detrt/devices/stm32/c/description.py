@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,9 @@ from detrt.errors import DetrtError
 SCHEMA = 1
 NAME = "network.json"
 KINDS = ("dense", "separable", "inverted")
+LAYER_WORDS = ("name", "function", "kernel")
+LARGEST = 1 << 40
+"""No count of a microcontroller's network comes near it."""
 
 
 def description(network: Network) -> str:
@@ -58,7 +62,29 @@ def read_description(folder: Path) -> dict[str, Any]:
         raise DetrtError(f"cannot be read: {error}", path) from error
     if not isinstance(said, dict) or said.get("schema") != SCHEMA:
         raise DetrtError(f"is not of schema {SCHEMA}", path, "export the model again: detc export")
+    if not _well_formed(said):
+        raise DetrtError("is damaged: it is not what an export writes", path, "export the model again: detc export")
     return said
+
+
+def _well_formed(said: Mapping[str, Any]) -> bool:
+    layers, pools, macs = said.get("layers"), said.get("pools"), said.get("macs")
+    if not (
+        isinstance(layers, list) and isinstance(pools, list) and isinstance(macs, dict) and set(macs) == set(KINDS)
+    ):
+        return False
+    words = [said.get("name"), said.get("target"), said.get("series")]
+    numbers = [said.get("arena"), said.get("constants"), said.get("input"), *macs.values()]
+    for entry, own, counts in [(layer, LAYER_WORDS, ("macs",)) for layer in layers] + [
+        (pool, ("name",), ("used", "bytes")) for pool in pools
+    ]:
+        if not isinstance(entry, dict):
+            return False
+        words += [entry.get(key) for key in own]
+        numbers += [entry.get(key) for key in counts]
+    return all(isinstance(word, str) for word in words) and all(
+        isinstance(number, int) and 0 <= number < LARGEST for number in numbers
+    )
 
 
 def macs_by_kind(layers: tuple[Layer, ...]) -> dict[str, int]:

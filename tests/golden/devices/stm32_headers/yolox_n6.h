@@ -1,0 +1,49 @@
+# own output of detc; rewrite with pytest --update-golden
+/* net on stm32n6570_dk: int8, 0 layers, 0 MACs a picture.
+   Read by ST's example applications. */
+#ifndef APP_CONFIG_H
+#define APP_CONFIG_H
+
+#define NN_HEIGHT (64)
+#define NN_WIDTH (64)
+#define NN_BPP (3)
+
+#define COLOR_BGR (0)
+#define COLOR_RGB (1)
+#define COLOR_MODE COLOR_RGB
+#define CAMERA_FLIP CMW_MIRRORFLIP_NONE
+
+#define ASPECT_RATIO_CROP (1)
+#define ASPECT_RATIO_FIT (2)
+#define ASPECT_RATIO_FULLSCREEN (3)
+#define ASPECT_RATIO_MODE ASPECT_RATIO_FIT
+
+#define POSTPROCESS_TYPE POSTPROCESS_OD_ST_YOLOX_UI
+
+#define WELCOME_MSG_1 "net"
+#define WELCOME_MSG_2 "int8, made by detc"
+
+#define NB_CLASSES (2)
+#define CLASSES_TABLE const char* classes_table[NB_CLASSES] = {\
+  "cell",\
+  "cat"}
+
+#define AI_OD_ST_YOLOX_PP_NB_CLASSES (2)
+#define AI_OD_ST_YOLOX_PP_L_GRID_WIDTH (8)
+#define AI_OD_ST_YOLOX_PP_L_GRID_HEIGHT (8)
+#define AI_OD_ST_YOLOX_PP_L_NB_INPUT_BOXES (AI_OD_ST_YOLOX_PP_L_GRID_WIDTH * AI_OD_ST_YOLOX_PP_L_GRID_HEIGHT)
+#define AI_OD_ST_YOLOX_PP_M_GRID_WIDTH (4)
+#define AI_OD_ST_YOLOX_PP_M_GRID_HEIGHT (4)
+#define AI_OD_ST_YOLOX_PP_M_NB_INPUT_BOXES (AI_OD_ST_YOLOX_PP_M_GRID_WIDTH * AI_OD_ST_YOLOX_PP_M_GRID_HEIGHT)
+#define AI_OD_ST_YOLOX_PP_S_GRID_WIDTH (2)
+#define AI_OD_ST_YOLOX_PP_S_GRID_HEIGHT (2)
+#define AI_OD_ST_YOLOX_PP_S_NB_INPUT_BOXES (AI_OD_ST_YOLOX_PP_S_GRID_WIDTH * AI_OD_ST_YOLOX_PP_S_GRID_HEIGHT)
+#define AI_OD_ST_YOLOX_PP_NB_ANCHORS (1)
+static const float AI_OD_ST_YOLOX_PP_L_ANCHORS[2 * AI_OD_ST_YOLOX_PP_NB_ANCHORS] = {1.000000f, 1.000000f};
+static const float AI_OD_ST_YOLOX_PP_M_ANCHORS[2 * AI_OD_ST_YOLOX_PP_NB_ANCHORS] = {1.000000f, 1.000000f};
+static const float AI_OD_ST_YOLOX_PP_S_ANCHORS[2 * AI_OD_ST_YOLOX_PP_NB_ANCHORS] = {1.000000f, 1.000000f};
+#define AI_OD_ST_YOLOX_PP_CONF_THRESHOLD (0.25f)
+#define AI_OD_ST_YOLOX_PP_IOU_THRESHOLD (0.65f)
+#define AI_OD_ST_YOLOX_PP_MAX_BOXES_LIMIT (100)
+
+#endif /* APP_CONFIG_H */
