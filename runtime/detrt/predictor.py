@@ -82,7 +82,7 @@ class TorchPredictor:
         data = torch.from_numpy(self.encoding.bytes_of(image)[None]).to(self.device)
         with torch.no_grad():
             outputs = self.network.head_values(self.network.model(self.encoding.tensor(data)))
-        found: Detections = self.head.decode(outputs)[0]
+        found: Detections = (self.network.decode or self.head.decode)(outputs)[0]
         return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
 
 

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from detrt.data.loader import Batch
+from detrt.heads.detections import Detections
 from detrt.lock import Stage
 
 Reduce = Callable[[Tensor], Tensor]
@@ -85,8 +86,9 @@ class Task(Protocol):
     def data_hash(self) -> str:
         """sha256 over names, sizes and labels of all splits."""
 
-    def decode(self, outputs: Any, batch: Batch) -> list[Any]:
-        """Detections of each picture with its id, to be gathered over processes and given to `score`."""
+    def decode(self, outputs: Any, batch: Batch, decode: Callable[[Any], list[Detections]] | None = None) -> list[Any]:
+        """Detections of each picture with its id, to be gathered over processes and given to `score`; by `decode` where a
+        device has post-processing of its own, else by the head."""
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
         """`map50`, `map`, and `map50/CLASS` for each class; of a classifier `top1` and `top5`. `rule` as in
@@ -100,7 +102,8 @@ class Task(Protocol):
 class Backend(Protocol):
     """The quantised stages of a device package (detrt.devices.NAME): `prepare` and `exports`, and what the stages that its target
     knows ask for: caps that are folded (`measure`, `fold`, `rescale`, `output_scale`), or ranges (`measure_ranges`, `equalize`,
-    `correct_bias`). One may also have `clipped(model)`: what left the device's integer range in the last forward pass, by layer.
+    `correct_bias`). One may also have `decoder(model, lock)`: from outputs to what the device's own post-processing finds in
+    them; and `clipped(model)`: what left the device's integer range in the last forward pass, by layer.
     """
 
     def exports(self, stage: dict[str, Any]) -> bool:

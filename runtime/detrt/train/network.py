@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from detrt.errors import DetrtError
+from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.checkpoint import check_fits
 from detrt.train.contracts import Backend
@@ -25,12 +26,13 @@ class Network:
     """`model` as it is trained; `scale` turns its outputs into the head's numbers (1 except in a folded stage).
 
     `caps` of its activations, by name of the relu node, or ends of the ranges of its tensors, where a calibration has
-    measured them.
+    measured them. `decode` finds what a device would find in a batch of outputs, where it has post-processing of its own.
     """
 
     model: nn.Module
     scale: float = 1.0
     caps: dict[str, float] | None = None
+    decode: Callable[[Any], list[Detections]] | None = None
 
     def head_values(self, outputs: Any) -> Any:
         """Outputs in float32, times `scale`."""
@@ -116,4 +118,5 @@ def quantise(
             backend.fold(model, lock.raw, known)
     if stage.quantize.any():
         model = backend.prepare(model, lock.raw, stage.plain(), known)
-    return Network(model, scale, known)
+    decoder = getattr(backend, "decoder", None)
+    return Network(model, scale, known, decoder(model, lock.raw) if decoder is not None else None)

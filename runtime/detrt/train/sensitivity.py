@@ -115,5 +115,7 @@ def _score(task: DataTask, trained: Trained, net: Callable[[torch.Tensor], Any],
 
 
 def _detections(task: DataTask, trained: Trained, net: Callable[[torch.Tensor], Any], split: str) -> Iterator[Any]:
+    decode = trained.network.decode if net is trained.network.model else None
     for batch in task.plain_loader(split, batch=trained.stage.part, rank=0, world=1, workers=1):
-        yield from task.decode(trained.network.head_values(net(batch.inputs.to(task.device))), batch)
+        outputs = trained.network.head_values(net(batch.inputs.to(task.device)))
+        yield from task.decode(outputs, batch, decode)

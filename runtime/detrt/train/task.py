@@ -135,8 +135,8 @@ class DataTask:
         )
         return _Inputs(loader)
 
-    def decode(self, outputs: Any, batch: Batch) -> list[Any]:
-        found = self._target_maker.decode(outputs)
+    def decode(self, outputs: Any, batch: Batch, decode: Callable[[Any], list[Detections]] | None = None) -> list[Any]:
+        found = (decode or self._target_maker.decode)(outputs)
         return [
             (id, one.moved(self.encoding.unplaced(one.boxes, *size)))
             for id, size, one in zip(batch.ids, batch.sizes, found, strict=True)

@@ -14,6 +14,7 @@ _HOMES = {
     "measure_ranges": "calibration",
     "equalize": "calibration",
     "correct_bias": "calibration",
+    "decoder": "finding",
     "one_by_one": "sensitivity",
     "export": "exporting",
     "load_artifacts": "artifacts",
