@@ -119,4 +119,4 @@ def _pointwise(step: Step) -> bool:
 def _growth(step: Step) -> float:
     """Channels that a pointwise convolution gives for each that it reads."""
     assert isinstance(step, Conv)
-    return len(step.weight) / (step.weight.shape[3] * step.groups)
+    return len(step.weight) / float(step.weight.shape[3] * step.groups)

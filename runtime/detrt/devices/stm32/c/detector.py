@@ -115,4 +115,4 @@ def test_card(shape: tuple[int, ...]) -> Picture:
         inside = (u - cx) ** 2 + (v - cy) ** 2 < radius**2
         card[inside] = [(colour + 90 * channel) % 256 for channel in range(channels)]
     card[(v > 0.85) & (u > 0.1) & (u < 0.9)] = 255
-    return np.clip(card, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(card, 0, 255), np.uint8)
