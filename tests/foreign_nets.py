@@ -54,6 +54,10 @@ def onnx_outputs(path: Path, x: Any) -> list[Any]:
 # ---- TFLite ---------------------------------------------------------------------------------------------------------
 
 
+UNIONS = {"CONV_2D": 1, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 8, "ADD": 11, "MEAN": 27}
+"""Which of the schema's option tables an operator has (union BuiltinOptions)."""
+
+
 class Flat:
     """A flatbuffer, written from the front: a vtable, its table, then what the table points to."""
 
@@ -149,7 +153,15 @@ class Lite:
                 value = options[name]
                 fields[number] = (of, WORDS[name].index(value) if name in WORDS else value)
         index = ("I", self.codes.index(kind))
-        self.ops.append({0: index, 1: np.array(inputs, "<i4"), 2: np.array([output], "<i4"), 3: ("B", 1), 4: fields})
+        self.ops.append(
+            {
+                0: index,
+                1: np.array(inputs, "<i4"),
+                2: np.array([output], "<i4"),
+                3: ("B", UNIONS.get(kind, 0)),
+                4: fields,
+            }
+        )
         return output
 
     def bytes(self, inputs: list[int], outputs: list[int]) -> bytes:

@@ -14,7 +14,7 @@ from detc.ir.ops.activation import Activation, Softmax
 from detc.ir.ops.combine import Add, Channels, Concat, Flatten, Identity, Mul, Reshape, Shuffle, SpaceToDepth
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.norm import Dropout
-from detc.ir.ops.pool import AvgPool, MaxPool, SamplePool, Upsample
+from detc.ir.ops.pool import AvgPool, MaxPool, Pad, SamplePool, Upsample
 from detc.ir.ops.source import Input
 from detc.semantics.program import Model
 from detc.targets.stm32.head_checks import check_heads
@@ -27,8 +27,8 @@ UNSUPPORTED = Rule(
     """`{name}` is a {actual}, and there is no int8 kernel for it
 
     The C code knows convolutions (dense, grouped, depthwise), fully connected layers, pools, sums and products, concatenation,
-    upsampling, channel slices and shuffles, space to depth, and every activation that looks at one value alone. Batch norm is
-    folded into the convolution right before it.""",
+    upsampling, borders of zeros, channel slices and shuffles, space to depth, and every activation that looks at one value alone.
+    Batch norm is folded into the convolution right before it.""",
     help="take it out, or replace it by one of these",
 )
 ONE_INPUT = Rule(
@@ -249,6 +249,10 @@ class _Lowering:
         else:
             self.pool(node, "average_pool", node.op.k, node.op.stride, node.op.pad)
 
+    def pad(self, node: Node) -> None:
+        assert isinstance(node.op, Pad)
+        self.step(node, "pad", (self.read(node.inputs[0]),), pad=list(node.op.sides))
+
     def pool(self, node: Node, kernel: str, k: Pair, stride: Pair, pad: Pair) -> None:
         source = self.graph[node.inputs[0]].type
         sides = _sides((source.height, source.width), node.type.shape[1:], k, stride, pad, (1, 1))
@@ -322,6 +326,7 @@ _METHODS: dict[type, Callable[[_Lowering, Node], None]] = {
     MaxPool: _Lowering.max_pool,
     SamplePool: _Lowering.max_pool,
     AvgPool: _Lowering.average_pool,
+    Pad: _Lowering.pad,
     Add: _Lowering.add,
     Mul: _Lowering.mul,
     Concat: _Lowering.concat,
