@@ -12,6 +12,7 @@ from detc.importers.foreign import ForeignModel
 from detc.importers.network.drawing import Lazy
 from detc.importers.network.finishing import finish, picture_of
 from detc.importers.network.heads import Outputs, find_outputs
+from detc.importers.network.labels import of_tflite
 from detc.importers.network.translating import UNSUPPORTED, translate, unsupported
 from detc.importers.network.values import Constant, Parts, Untranslatable
 from detc.importers.network.views import View
@@ -64,7 +65,7 @@ def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> I
         if isinstance(value, Constant):
             notes.append(f"output `{short(output)}` is constant, whatever the picture: left out")
         elif isinstance(value, View | Parts):
-            values[_output_name(output, len(values), {name, *values})] = value
+            values[_output_name(output, model.format, len(values), {name, *values})] = value
     try:
         found = find_outputs(drawing, values)
         source = model.tensors[drawing.drafts[0].tensor]
@@ -80,11 +81,11 @@ def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> I
     return Imported(name, text, model, finished.graph, finished.weights, finished.ranges, told)
 
 
-def _output_name(name: str, number: int, taken: set[str]) -> str:
+def _output_name(name: str, format: str, number: int, taken: set[str]) -> str:
     """A name for an output after the file's, where that is one."""
-    word = name.rpartition("/")[2].partition(":")[0]
-    usable = word.isidentifier() and word.isascii() and not word.startswith(("Statef", "PartitionedCall"))
-    return det_name(f"{word}_out" if usable and word.lower() != "output" else f"y{number + 1}", taken)
+    word = of_tflite(name) if format == "tflite" else name.rpartition("/")[2]
+    usable = word.isidentifier() and word.isascii() and word.lower() != "output"
+    return det_name(f"{word}_out" if usable else f"y{number + 1}", taken)
 
 
 def _with_head(text: str, outputs: Outputs, name: str) -> str:

@@ -28,7 +28,7 @@ _TF_OPS = frozenset(
 
 def label(model: ForeignModel, op: ForeignOp, output: str) -> str:
     """A word for the layer that makes `output`; empty where the file has none worth keeping. Not yet a name of the language."""
-    found = _tflite(output) if model.format == "tflite" else _onnx(op, output)
+    found = of_tflite(output) if model.format == "tflite" else _onnx(op, output)
     word = re.sub(r"\W+", "_", found, flags=re.ASCII).strip("_")
     return word[-LONGEST:].strip("_") if word and not word[0].isdigit() else ""
 
@@ -49,7 +49,7 @@ def _onnx(op: ForeignOp, output: str) -> str:
     return ""
 
 
-def _tflite(output: str) -> str:
+def of_tflite(output: str) -> str:
     """The first of the layers that were fused into one, as what it follows is called: conv1_relu is the relu of conv1."""
     first = output.split(";")[0]
     if first.startswith(_MADE_UP):
