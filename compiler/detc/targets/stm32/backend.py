@@ -52,7 +52,7 @@ def _own(graph: Graph, model: Model, target: Target) -> tuple[OwnCosts | None, P
         return None, None, found if grave else tuple(replace(finding, level="warning") for finding in found)
     arena = plan_arena(steps, [Room(pool.name, pool.address, pool.room) for pool in usable(target)])
     plan = plan_json(steps, arena)
-    own = OwnCosts(steps, arena, boxes_of(model, steps))
+    own = OwnCosts(steps, arena, boxes_of(model, steps), next((node.span for node in graph.inputs), None))
     checked = verify_plan(plan, target) if arena.fits else ()
     return own, plan, (*checked, *check_own_costs(own, target))
 

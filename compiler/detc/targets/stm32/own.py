@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from math import isqrt
 
-from detc.diagnostics import Finding
+from detc.diagnostics import Finding, Span
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
 from detc.targets.stm32.arena import Arena, plan_arena
@@ -16,17 +16,19 @@ from detc.targets.stm32.postprocess_buffers import buffer_bytes
 from detc.targets.stm32.steps import Steps
 from detc.targets.stm32.what_if import FEWEST, STEP, scaled_side
 
-TRIED = 4
+TRIED = 2
 """Pictures that are planned anew for a remedy."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnCosts:
-    """A planned net: its steps, its arena, and `boxes`, the bytes in which the post-processing keeps candidates."""
+    """A planned net: its steps, its arena, `boxes`, the bytes in which the post-processing keeps candidates, and where the
+    `picture` that enters is declared."""
 
     steps: Steps
     arena: Arena
     boxes: int
+    picture: Span | None = None
 
     @property
     def bytes(self) -> int:
@@ -43,13 +45,12 @@ class OwnCosts:
 
     @property
     def largest(self) -> Peak:
-        """The largest tensor and the step that writes it; the net's input stands where it is read first."""
+        """The largest tensor and the step that writes it."""
         tenant = max(self.arena.house.tenants, key=lambda tenant: tenant.bytes, default=None)
         if tenant is None:
             return Peak("", None, (), ())
-        steps = self.steps.steps
-        step = next((step for step in steps if tenant.name in (step.output, *self.steps.reads(step))), None)
-        span, via = (step.span, step.via) if step else (None, ())
+        step = next((step for step in self.steps.steps if step.output == tenant.name), None)
+        span, via = (step.span, step.via) if step else (self.picture, ())
         return Peak(tenant.name, span, via, ((tenant.name, tenant.bytes),))
 
 
@@ -82,16 +83,10 @@ def remedy_of(costs: OwnCosts, target: Target) -> str:
     side = max(shape[:2])
     first = min(isqrt(side * side * room // max(needed, 1)), side - 1) // STEP
     for steps in range(first, max(FEWEST, first - TRIED) - 1, -1):
-        smaller = _needed(_scaled(costs.steps, steps * STEP / side), rooms)
-        if smaller is not None and smaller + costs.boxes <= room:
-            return f"on a picture of {steps * STEP} pixels it needs ~{size(smaller)} and fits"
+        smaller = plan_arena(_scaled(costs.steps, steps * STEP / side), rooms)
+        if smaller.fits and smaller.bytes + costs.boxes <= room:
+            return f"on a picture of {steps * STEP} pixels it needs ~{size(smaller.bytes)} and fits"
     return "no picture a little smaller fits: narrow the layers around that step"
-
-
-def _needed(steps: Steps, rooms: Sequence[Room]) -> int | None:
-    """Bytes of a plan; None where the rooms do not hold it."""
-    arena = plan_arena(steps, rooms)
-    return arena.bytes if rooms and arena.fits else None
 
 
 def _scaled(steps: Steps, factor: float) -> Steps:
