@@ -67,7 +67,7 @@ def _quantize(args: argparse.Namespace, folder: Path, stages: list[dict[str, Any
     if not chosen:
         return refuse(
             "no stage of the spec quantises or calibrates",
-            "add one, such as `stage weights { quantize weights = masks }`",
+            "add one that the target knows, such as `stage ptq { start = float.best  calibrate ranges = minmax  images = 200 }`",
         )
     return _program(folder, "train.py", [*_of_stages(chosen), *_options(args, new=False)])
 

@@ -55,9 +55,17 @@ def fit(scope: Environment) -> None:
         options = stage.options
         images = f"{options['images']} training pictures" if options["images"] else "the data's `quantization_split`"
         assert program.target is not None
-        facts = {"model": model, "target": program.target.name, "name": stage.name, "images": images}
-        start = options["start"]["stage"].rpartition(".")[2]
-        scope.context.report(IMPLIED(stage.span, **facts, actual=start, allowed=options["calibrate"]["ranges"]["name"]))
+        scope.context.report(
+            IMPLIED(
+                stage.span,
+                model=model,
+                target=program.target.name,
+                name=stage.name,
+                images=images,
+                actual=options["start"]["stage"].rpartition(".")[2],
+                allowed=options["calibrate"]["ranges"]["name"],
+            )
+        )
 
 
 def _parted(stages: list[Stage], known: Section) -> tuple[list[Stage], list[Stage]]:

@@ -43,7 +43,7 @@ class Histogram:
         if self.width == 0:
             self._begin(*before)
         self._reach(low, high)
-        for chunk in flat.split(_CHUNK):
+        for chunk in torch.split(flat, _CHUNK):
             places = ((chunk.cpu().double() - self.start) / self.width).long().clamp_(0, BINS - 1)
             self.counts += torch.bincount(places, minlength=BINS).numpy()
 
@@ -76,7 +76,7 @@ class Histogram:
             raise ValueError("the values were not counted")
         if self.low == self.high:
             return np.array([self.low]), np.array([float(self.seen)])
-        centres = self.start + (np.arange(BINS) + 0.5) * self.width
+        centres = self.start + (np.arange(BINS, dtype=np.float64) + 0.5) * self.width
         some = self.counts > 0
         return centres[some], self.counts[some]
 

@@ -42,19 +42,23 @@ class Sensitivity:
     figure: str
     split: str
     images: int
-    float: float
+    exact: float
     int8: float
     layers: tuple[Row, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For JSON."""
-        return {"schema": 1, **asdict(self)}
+        """For JSON; the score in float is called `float`."""
+        found = asdict(self)
+        return {"schema": 1, "float": found.pop("exact"), **found}
 
     def lines(self) -> list[str]:
         """For the terminal."""
-        rows = [("float", "", self.float, None), ("all in int8", "", self.int8, self.float - self.int8)]
-        rows += [(row.name, row.where, row.score, row.cost) for row in self.layers]
-        names, places = (max(len(row[column]) for row in rows) for column in (0, 1))
+        rows: list[tuple[str, str, float, float | None]] = [
+            ("float", "", self.exact, None),
+            ("all in int8", "", self.int8, self.exact - self.int8),
+            *((row.name, row.where, row.score, row.cost) for row in self.layers),
+        ]
+        names, places = max(len(row[0]) for row in rows), max(len(row[1]) for row in rows)
         title = f"{self.figure} with one layer at a time in int8, on {self.images} pictures of {self.split}:"
         return [
             title,
