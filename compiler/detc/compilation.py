@@ -18,14 +18,23 @@ from detc.targets import backend_of
 from detc.targets.backend import Judgement
 
 
-def compile_spec(path: Path, target: str | None = None, sets: Mapping[str, str] | None = None) -> Compilation:
-    """Everything that can be known of the spec at `path` before training, judged on `target` if one is named."""
+def compile_spec(
+    path: Path, target: str | None = None, sets: Mapping[str, str] | None = None, optimize: bool = False
+) -> Compilation:
+    """Everything that can be known of the spec at `path` before training, judged on `target` if one is named.
+
+    With `optimize` the target may look for a better plan for longer than a check may take.
+    """
     program = elaborate(path, dict(sets or {}), target)
-    return compile_program(program, target)
+    return compile_program(program, target, optimize)
 
 
 def compile_network(
-    path: Path, target: str | None = None, sets: Mapping[str, str] | None = None, outputs: Sequence[str] = ()
+    path: Path,
+    target: str | None = None,
+    sets: Mapping[str, str] | None = None,
+    outputs: Sequence[str] = (),
+    optimize: bool = False,
 ) -> Compilation:
     """As `compile_spec`, of another tool's network: what the spec would be that `detc import` makes of it (up to its tensors
     `outputs`). Findings speak of lines of that spec."""
@@ -38,17 +47,17 @@ def compile_network(
     program.findings += imported.notes
     for model in program.models.values():
         model.foreign = imported.foreign
-    return compile_program(program, target)
+    return compile_program(program, target, optimize)
 
 
-def compile_program(program: Program, target: str | None) -> Compilation:
+def compile_program(program: Program, target: str | None, optimize: bool = False) -> Compilation:
     """As `compile_spec`, of a program that is elaborated already."""
     deploys = [d for d in program.deploys if d.model in program.models]
     models = [program.models[d.model] for d in deploys] or _main_model(program)
     done = Compilation(program, program.target.name if program.target else target, findings=tuple(program.findings))
     for number, model in enumerate(dict.fromkeys(id(m) for m in models)):
         chosen = next(m for m in models if id(m) == model)
-        part = _compile_model(program, chosen)
+        part = _compile_model(program, chosen, optimize)
         done.findings += part.findings
         if number == 0:
             done.model, done.graph, done.metrics, done.limits = chosen, part.graph, part.metrics, part.limits
@@ -74,7 +83,7 @@ def _main_model(program: Program) -> list[Model]:
     return ([model for model in models if model.kind == "detector"] or models)[-1:]
 
 
-def _compile_model(program: Program, model: Model) -> Compilation:
+def _compile_model(program: Program, model: Model, optimize: bool) -> Compilation:
     context = Context(program.target, model.host)
     graph, found = run(model.graph, FRONT, context)
     judgement = Judgement()
@@ -82,7 +91,7 @@ def _compile_model(program: Program, model: Model) -> Compilation:
         known = backend_of(program.target.lineage)
         if known is not None:
             lowered, more = run(graph, (*LOWERING, *known.passes), context)
-            judgement = known.judge(lowered, replace(model, graph=graph), program.target)
+            judgement = known.judge(lowered, replace(model, graph=graph), program.target, optimize)
             found = (*found, *more)
     metrics: dict[str, Any] = {"params": graph.params(), "macs": graph.macs()}
     return Compilation(

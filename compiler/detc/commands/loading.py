@@ -43,11 +43,12 @@ def load(args: argparse.Namespace, networks: bool = False) -> Compilation:
     spec = find_spec(args.spec)
     if isinstance(spec, Finding):
         return _refused(args.spec, spec)
+    optimize = getattr(args, "optimize", False)
     with busy(f"reading {spec}"):
         if spec.suffix.lower() not in NETWORKS:
-            return compile_spec(spec, args.target, sets)
+            return compile_spec(spec, args.target, sets, optimize)
         if networks:
-            return compile_network(spec, args.target, sets, names_in(args.outputs))
+            return compile_network(spec, args.target, sets, names_in(args.outputs), optimize)
         name = "".join(c for c in str(spec) if c.isprintable())
         return _refused(args.spec, NOT_IMPORTED(None, actual=name, name=spec.stem))
 

@@ -12,6 +12,7 @@ def add_spec(parser: argparse.ArgumentParser, *, sets: bool = True) -> None:
     """SPEC, --target and --set."""
     parser.add_argument("spec", metavar="SPEC", help="a .det file, or the name of a library spec such as gnetdet224")
     parser.add_argument("--target", metavar="NAME", help="the hardware that must hold it")
+    add_optimize(parser)
     if sets:
         parser.add_argument(
             "--set",
@@ -21,6 +22,11 @@ def add_spec(parser: argparse.ArgumentParser, *, sets: bool = True) -> None:
             metavar="NAME=VALUE",
             help="change a param (`classes=3`) or another value of the spec (`train.steps.chip.lr=1e-5`); may be repeated",
         )
+
+
+def add_optimize(parser: argparse.ArgumentParser) -> None:
+    """--optimize."""
+    parser.add_argument("--optimize", action="store_true", help="take longer to find a plan that needs less memory")
 
 
 def add_outputs(parser: argparse.ArgumentParser) -> None:

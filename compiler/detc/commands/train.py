@@ -11,10 +11,12 @@ from detc.commands.outcome import MISTAKE
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    from detc.commands.options import add_optimize
     from detrt.train.options import add_options
 
     parser.add_argument("spec", metavar="SPEC", help="a .det file, or the name of a library spec")
     parser.add_argument("--target", metavar="NAME", help="the hardware that must hold it")
+    add_optimize(parser)
     add_folder(parser)
     parser.add_argument("--strict", action="store_true", help="warnings count as errors")
     add_options(parser)

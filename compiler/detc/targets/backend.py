@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from detc.diagnostics import Finding
 from detc.ir.graph import Graph
@@ -37,10 +36,16 @@ class Judgement:
     brief: dict[str, str] = field(default_factory=dict)
 
 
+class Judge(Protocol):
+    """Judges a model's lowered graph. With `optimize` it may look for a better plan for longer than a check may take."""
+
+    def __call__(self, graph: Graph, model: Model, target: Target, optimize: bool = False) -> Judgement: ...
+
+
 @dataclass(frozen=True, slots=True)
 class TargetBackend:
     """The Python side of a target. `judge` sees the lowered graph: batch norm folded, activations fused, then `passes`."""
 
     name: str
-    judge: Callable[[Graph, Model, Target], Judgement]
+    judge: Judge
     passes: tuple[Pass, ...] = ()

@@ -17,7 +17,7 @@ from detc.targets.gti5801.plan_checks import check_plan
 from detc.targets.gti5801.verify import verify_plan
 
 
-def judge(graph: Graph, model: Model, target: Target) -> Judgement:
+def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) -> Judgement:
     """Everything the 5801 says of a model: findings, the plan of its major layers, metrics, budget bars, table columns."""
     missing = complete(target)
     if missing:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from detc.targets.stm32.exact import best_place
+from detc.targets.stm32.order import BEAM, OPTIMIZED_BEAM, reordered
 from detc.targets.stm32.planners import Placed, best_of, improved, place_like
 from detc.targets.stm32.pools import Places, Room, spread
 from detc.targets.stm32.schedule import LOOKS, OPTIMIZED_LOOKS, Schedule
@@ -16,11 +17,14 @@ from detc.targets.stm32.tenants import House, house_of
 NEAR_ENOUGH = 55
 """A plan that is larger than its lower bound by at most 1 / NEAR_ENOUGH is not improved."""
 
-RELAXED = (1.0, 0.9, 0.8, 0.7, 0.6, 0.5)
+RELAXED = (1.0, 0.9, 0.8, 0.7)
 """How far below the fullest slot, as a share of it, others are made less full where they leave the planners no room."""
 
-TANGLES, TRIES = 12, 2_000
-"""Neighbours that are joined to see whether that helps; changes of the best order that are tried with `--optimize`."""
+JOINS, OPTIMIZED_JOINS = 10, 40
+"""Neighbours that are joined at a time to see whether that helps, in a check and with `--optimize`."""
+
+TRIES = 2_000
+"""Changes of the best order that are tried with `--optimize`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +66,19 @@ class Arena:
         return max(range(len(self.needs)), key=lambda slot: self.needs[slot], default=0)
 
 
+def plan_net(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> tuple[Steps, Arena]:
+    """The steps in the order in which they need the fewest bytes, as far as one is found, and their arena."""
+    ordered = [reordered(steps, beam) for beam in ((BEAM, OPTIMIZED_BEAM) if optimize else (BEAM,))]
+    tried = [steps, *(each for each in ordered if each is not steps)]
+    plans = [(each, plan_arena(each, rooms, longer)) for longer in {False, optimize} for each in tried]
+    return min(plans, key=lambda plan: (not plan[1].fits, plan[1].bytes))
+
+
 def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> Arena:
-    """The arena of a net in the memories that it may use, the best first. Without any, as in one that has no end."""
+    """The arena of a net in the memories that it may use, the best first; without any, in one that has no end.
+
+    `optimize` looks for longer, for a smaller one.
+    """
     slots, house, plan = _smallest(steps, optimize)
     whole = tuple(rooms) or (Room("ram", 0, plan.bytes),)
     places: Places = [(0, offset) for offset in plan.offsets]
@@ -86,8 +101,8 @@ def _smallest(steps: Steps, optimize: bool) -> tuple[tuple[Slot, ...], House, Pl
         if tried[-1][2].bytes <= _goal(house):
             break
     else:
-        for made in list(tried):
-            tried.append(_untangled(*made))
+        for made in sorted(tried, key=lambda made: made[2].bytes):
+            tried.append(_untangled(*made, OPTIMIZED_JOINS if optimize else JOINS))
             if tried[-1][2].bytes <= _goal(tried[-1][1]):
                 break
     schedule, house, plan = min(tried, key=lambda made: made[2].bytes)
@@ -101,17 +116,15 @@ def _goal(house: House) -> int:
     return bound + bound // NEAR_ENOUGH
 
 
-def _untangled(schedule: Schedule, house: House, plan: Placed) -> tuple[Schedule, House, Placed]:
+def _untangled(schedule: Schedule, house: House, plan: Placed, joins: int) -> tuple[Schedule, House, Placed]:
     """Joins neighbours of which the second slides its output over the first one's, where that makes the plan smaller.
 
     A map that shrinks at its lower end and then grows from its upper end needs the bytes of both; without the map between them it
     does not.
     """
-    for _ in range(TANGLES):
-        if plan.bytes <= _goal(house):
-            break
+    while plan.bytes > _goal(house):
         best: tuple[Schedule, House, Placed] | None = None
-        for joined in schedule.joins(limit=TANGLES):
+        for joined in schedule.joins(joins):
             other = house_of(schedule.steps, joined.slots())
             found = place_like(other, plan)
             if found is not None and found.bytes < (best[2].bytes if best else plan.bytes):

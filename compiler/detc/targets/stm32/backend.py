@@ -8,7 +8,7 @@ from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph
 from detc.semantics.program import Model, Target
 from detc.targets.backend import Judgement, TargetBackend
-from detc.targets.stm32.arena import plan_arena
+from detc.targets.stm32.arena import plan_net
 from detc.targets.stm32.costs import check_costs, costs_of, foreign_model
 from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.memory_checks import check_target, own_runtime, usable
@@ -21,13 +21,13 @@ from detc.targets.stm32.st_rules import read_rules
 from detc.targets.stm32.verify import verify_plan
 
 
-def judge(graph: Graph, model: Model, target: Target) -> Judgement:
+def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) -> Judgement:
     """Everything an STM32 says of a model: findings, the plan of its steps, metrics and budget bars."""
     lacking = tuple(check_target(target))
     rules = read_rules(target)
     if isinstance(rules, tuple) or has_errors(lacking):
         return Judgement((*lacking, *(rules if isinstance(rules, tuple) else ())))
-    own, plan, found = _own(graph, model, target)
+    own, plan, found = _own(graph, model, target, optimize)
     seen = foreign_model(model) or of_graph(graph)
     if seen is None:
         return Judgement((*lacking, *found), plan)
@@ -44,13 +44,16 @@ def judge(graph: Graph, model: Model, target: Target) -> Judgement:
     )
 
 
-def _own(graph: Graph, model: Model, target: Target) -> tuple[OwnCosts | None, Plan | None, tuple[Finding, ...]]:
+def _own(
+    graph: Graph, model: Model, target: Target, optimize: bool
+) -> tuple[OwnCosts | None, Plan | None, tuple[Finding, ...]]:
     """The net in detc's own C code: its costs and its plan, None where a layer has no kernel, and the findings."""
     steps, found = steps_of(graph, model)
     if found:
         grave = own_runtime(target)
         return None, None, found if grave else tuple(replace(finding, level="warning") for finding in found)
-    arena = plan_arena(steps, [Room(pool.name, pool.address, pool.room) for pool in usable(target)])
+    rooms = [Room(pool.name, pool.address, pool.room) for pool in usable(target)]
+    steps, arena = plan_net(steps, rooms, optimize)
     plan = plan_json(steps, arena)
     own = OwnCosts(steps, arena, boxes_of(model, steps), next((node.span for node in graph.inputs), None))
     checked = verify_plan(plan, target) if arena.fits else ()
