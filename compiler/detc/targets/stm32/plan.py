@@ -4,7 +4,7 @@
      "tensors": {name: {"shape": [height, width, channels] | [features], "quant": the tensor whose Quant it has}},
      "aliases": {tensor: the tensor whose bytes it is},
      "steps": [{"name", "kernel", "inputs", "output", "nodes", "where", "activation", + the kernel's attributes}],
-     "arena": {"bytes", "bound", "peak": step, "planner",
+     "arena": {"bytes", "bound", "alone", "peak": step, "planner",
                "pools": [{"name", "address", "bytes" (that the net may use), "used"}],
                "offsets": {tensor: {"pool", "offset"}} of those that are no alias and lie in memory whole,
                "scratch": {step: {"pool", "offset", "bytes"}},
@@ -37,6 +37,7 @@ from typing import Any
 
 from detc.codegen.names import place
 from detc.targets.stm32.arena import Arena
+from detc.targets.stm32.schedule import Schedule
 from detc.targets.stm32.slots import scratch_bytes
 from detc.targets.stm32.steps import Step, Steps
 from detc.targets.stm32.stream import row_bytes
@@ -63,7 +64,8 @@ def plan_json(steps: Steps, arena: Arena) -> Plan:
 
 
 def arena_json(steps: Steps, arena: Arena) -> Plan:
-    """Where everything lies. `bytes` are used in all; no plan of these steps needs fewer than `bound`, those of step `peak`."""
+    """Where everything lies. `bytes` are used in all; no plan of this schedule needs fewer than `bound`, those of step `peak`, and
+    none without streams fewer than `alone`."""
     spots = {
         tenant.name: {"pool": arena.rooms[room].name, "offset": offset}
         for tenant, (room, offset) in zip(arena.house.tenants, arena.places, strict=True)
@@ -72,6 +74,7 @@ def arena_json(steps: Steps, arena: Arena) -> Plan:
     return {
         "bytes": arena.bytes,
         "bound": arena.bound,
+        "alone": Schedule(steps, 0).fullest(),
         "peak": arena.slots[arena.peak].steps[-1].name if arena.slots else "",
         "planner": arena.planner,
         "pools": [

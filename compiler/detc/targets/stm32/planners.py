@@ -10,6 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from detc.targets.stm32.chains import Chain, chains, extent
 from detc.targets.stm32.tenants import House
@@ -30,17 +31,26 @@ class Placed:
 
 
 class _Measures:
-    """What planners sort by."""
+    """What planners sort by, worked out where one asks."""
 
     def __init__(self, house: House, needs: Sequence[int]):
-        self.house = house
-        tenants = house.tenants
-        self.met = [t.bytes + sum(tenants[other].bytes for other in house.near[i]) for i, t in enumerate(tenants)]
+        self.house, self.needs = house, needs
+
+    @cached_property
+    def met(self) -> list[int]:
+        """Bytes of each tenant and of all that it meets."""
+        tenants = self.house.tenants
+        return [t.bytes + sum(tenants[other].bytes for other in self.house.near[i]) for i, t in enumerate(tenants)]
+
+    @cached_property
+    def rank(self) -> list[int]:
+        """Where each tenant comes when those of the fullest slot come first."""
+        tenants = self.house.tenants
         rank: dict[int, int] = {}
-        for slot in sorted(range(house.slots), key=lambda slot: (-needs[slot], slot)):
-            for tenant in sorted(house.live(slot), key=lambda i: (-tenants[i].bytes, i)):
+        for slot in sorted(range(self.house.slots), key=lambda slot: (-self.needs[slot], slot)):
+            for tenant in sorted(self.house.live(slot), key=lambda i: (-tenants[i].bytes, i)):
                 rank.setdefault(tenant, len(rank))
-        self.rank = [rank.get(i, len(tenants)) for i in range(len(tenants))]
+        return [rank.get(i, len(tenants)) for i in range(len(tenants))]
 
     def by_size(self, chain: Chain) -> tuple[int, ...]:
         """The largest first."""

@@ -63,6 +63,10 @@ class Schedule:
         inside = sum(rounded(size) for _, size in slot.windows) + rounded(slot.scratch)
         return self.crossing[first] + out + inside - saved
 
+    def fullest(self) -> int:
+        """Bytes that no plan of these runs can go below."""
+        return max((self.need(run) for run in self.runs), default=0)
+
     def at_least(self, run: Run) -> int:
         """Bytes that a stream of these steps needs at any rate."""
         dying = sum(
@@ -104,7 +108,7 @@ class Schedule:
     def joins(self, limit: int) -> Iterator[Schedule]:
         """The schedule with two neighbours joined, of which the second reads the first one's output last, the largest such
         output first; only where that needs no more than the fullest slot."""
-        peak = max((self.need(run) for run in self.runs), default=0)
+        peak = self.fullest()
         pairs = []
         for index in range(len(self.runs) - 1):
             (first, middle), (_, last) = self.runs[index], self.runs[index + 1]
@@ -149,7 +153,7 @@ class Schedule:
 
     def relax(self, share: float) -> None:
         """Streams around slots that need more than `share` of the peak too, where that makes them need a tenth less."""
-        peak = max((self.need(run) for run in self.runs), default=0)
+        peak = self.fullest()
         tried: set[Run] = set()
         while self.looks > 0:
             full = [(self.need(run), i) for i, run in enumerate(self.runs) if run not in tried]
