@@ -121,7 +121,13 @@ class Stream:
         return None
 
     def slot(self, guess: bool = False) -> Slot:
-        """The stream as a turn of the schedule; with `guess` only some of its rows are looked at."""
+        """The stream as a turn of the schedule; with `guess` only some of its rows are looked at.
+
+        Its output may lie over an input. A turn ends with a row of the output, so up to then `written` bytes of it are written,
+        and whatever a step before the last one read in this turn it has read before. It will not read above row `low` again
+        (`first` never falls), so output + written <= input + low * row keeps all that is to come. The last step itself reads
+        while it writes: for it `low` is that of the turn's beginning, unless its kernel works in place.
+        """
         steps, last, grain = self.steps, self.run[-1], self.rows[-1].grain
         turns = -(-self.heights[-1] // grain)
         short = guess and turns > 3 * ENDS
