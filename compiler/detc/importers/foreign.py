@@ -6,7 +6,7 @@ at that estimate how the other tool's own runtime would hold the file.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from math import prod
 
@@ -60,6 +60,26 @@ class ForeignOp:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Value] = field(default_factory=dict)
     name: str = ""
+
+    def real(self, name: str, default: float = 0.0) -> float:
+        """An attribute that is one number; `default` where it is left out or something else."""
+        value = self.attributes.get(name)
+        return float(value) if isinstance(value, int | float) else default
+
+    def whole(self, name: str, default: int = 0) -> int:
+        value = self.attributes.get(name)
+        return int(value) if isinstance(value, int | float) and abs(value) < 2**62 else default
+
+    def wholes(self, name: str, default: Sequence[int] = ()) -> list[int]:
+        """An attribute that is a list of whole numbers."""
+        value = self.attributes.get(name)
+        if isinstance(value, tuple) and all(isinstance(one, int) for one in value):
+            return [one for one in value if isinstance(one, int)]
+        return list(default)
+
+    def word(self, name: str, default: str = "") -> str:
+        value = self.attributes.get(name)
+        return value if isinstance(value, str) else default
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ def activation(word: str) -> Handler:
     def handler(t: Translation, op: ForeignOp) -> None:
         value = t.value(op.inputs[0])
         if isinstance(value, View) and (order := order_of(value)) is not None:
-            axis = int(op.attributes.get("axis", -1) or 0)  # type: ignore[arg-type]
+            axis = op.whole("axis", -1)
             ours = ([-1] * value.batch + list(order))[axis]
             if ours == 0:
                 t.give(op, t.act(op.inputs[0], word))

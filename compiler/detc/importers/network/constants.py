@@ -39,10 +39,10 @@ def folded(t: Translation, op: ForeignOp) -> bool:
         sizes = getattr(value, "sizes", None) or getattr(value, "shape", None)
         if sizes is None:
             return False
-        begin, end = op.attributes.get("start", 0), op.attributes.get("end")
+        begin, end = op.whole("start"), op.whole("end") if "end" in op.attributes else None
         import numpy as np
 
-        t.values[op.outputs[0]] = Constant(array=np.array([max(1, s) for s in sizes][begin:end], np.int64))  # type: ignore[misc]
+        t.values[op.outputs[0]] = Constant(array=np.array([max(1, s) for s in sizes][begin:end], np.int64))
         return True
     if op.kind == "Constant":
         for name in op.outputs:
@@ -122,7 +122,7 @@ def _dequantised(op: ForeignOp, values: list[Any]) -> Constant:
         return source
     scales = tuple(float(v) for v in values[1].real().reshape(-1))
     zeros = tuple(int(v) for v in values[2].stored().reshape(-1)) if len(values) > 2 else (0,) * len(scales)
-    axis = int(op.attributes.get("axis", 1) or 0)  # type: ignore[arg-type]
+    axis = op.whole("axis", 1)
     return Constant(source.tensor, source.array, scales, zeros, axis % max(1, len(source.shape)), source.name)
 
 
@@ -137,11 +137,11 @@ def _strided(arrays: list[Array], op: ForeignOp) -> list[Array]:
     found = array
     index: list[Any] = []
     for axis, step in enumerate(steps.reshape(-1)):
-        if int(op.attributes["shrink_axis_mask"]) >> axis & 1:  # type: ignore[arg-type]
+        if op.whole("shrink_axis_mask") >> axis & 1:
             index.append(int(begin[axis]))
             continue
-        first = None if int(op.attributes["begin_mask"]) >> axis & 1 else int(begin[axis])  # type: ignore[arg-type]
-        last = None if int(op.attributes["end_mask"]) >> axis & 1 else int(end[axis])  # type: ignore[arg-type]
+        first = None if op.whole("begin_mask") >> axis & 1 else int(begin[axis])
+        last = None if op.whole("end_mask") >> axis & 1 else int(end[axis])
         index.append(slice(first, last, int(step)))
     return [_np().asarray(found[tuple(index)])]
 
@@ -157,18 +157,17 @@ def _sliced(arrays: list[Array], op: ForeignOp) -> list[Array]:
 
 
 def _axes(arrays: list[Array], op: ForeignOp) -> tuple[int, ...]:
-    given = arrays[1].reshape(-1) if len(arrays) > 1 else op.attributes.get("axes") or ()
-    return tuple(int(axis) for axis in given)  # type: ignore[union-attr]
+    return tuple(int(axis) for axis in (arrays[1].reshape(-1) if len(arrays) > 1 else op.wholes("axes")))
 
 
 def _squeezed(arrays: list[Array], op: ForeignOp) -> list[Array]:
-    axes = _axes(arrays, op) or op.attributes.get("squeeze_dims") or None
+    axes = _axes(arrays, op) or tuple(op.wholes("squeeze_dims")) or None
     return [_np().squeeze(arrays[0], axes)]
 
 
 def _cast(arrays: list[Array], op: ForeignOp) -> list[Array]:
-    to = op.attributes.get("to")
-    return [arrays[0].astype(_np().float32 if to in (1, 10, 11) else _np().int64) if to is not None else arrays[0]]
+    to = op.whole("to")
+    return [arrays[0].astype(_np().float32 if to in (1, 10, 11) else _np().int64) if to else arrays[0]]
 
 
 def _binary(name: str) -> Callable[[list[Array], ForeignOp], list[Array]]:
@@ -181,7 +180,7 @@ def _binary(name: str) -> Callable[[list[Array], ForeignOp], list[Array]]:
 
 
 def _axis(op: ForeignOp) -> int:
-    return int(op.attributes.get("axis", 0) or 0)  # type: ignore[arg-type]
+    return op.whole("axis", 0)
 
 
 _WORK: dict[str, Callable[[list[Array], ForeignOp], list[Array]]] = {
@@ -190,7 +189,7 @@ _WORK: dict[str, Callable[[list[Array], ForeignOp], list[Array]]] = {
     **dict.fromkeys(("Gather", "GATHER"), lambda a, op: [_np().take(a[0], a[1].astype(int), _axis(op))]),
     **dict.fromkeys(("Reshape", "RESHAPE"), lambda a, op: [a[0].reshape([int(n) for n in a[1].reshape(-1)])]),
     **dict.fromkeys(("Identity", "Dropout"), lambda a, op: [a[0]]),
-    **dict.fromkeys(("Transpose",), lambda a, op: [a[0].transpose(op.attributes.get("perm") or None)]),
+    **dict.fromkeys(("Transpose",), lambda a, op: [a[0].transpose(op.wholes("perm") or None)]),
     **dict.fromkeys(("TRANSPOSE",), lambda a, op: [a[0].transpose([int(n) for n in a[1]])]),
     **dict.fromkeys(("Cast", "CAST"), _cast),
     **dict.fromkeys(("Unsqueeze", "EXPAND_DIMS"), lambda a, op: [_np().expand_dims(a[0], _axes(a, op))]),

@@ -12,6 +12,7 @@ from detc.importers.network.views import Atom, View, merged, order_of, view_of
 from detc.ir.op import Op, Problem
 from detc.ir.ops import OPS
 from detc.ir.ops.conv import Conv, Linear
+from detc.ir.ops.pool import AvgPool
 from detc.ir.ops.source import Input
 from detc.ir.types import TensorType
 
@@ -73,6 +74,10 @@ class Drawing:
         if isinstance(made, Problem):
             raise Untranslatable(made.message)
         return self.put(made, inputs, label)
+
+    def mean(self, node: int) -> int:
+        """The mean over rows and columns."""
+        return self.put(AvgPool(None), (node,))
 
     def put(self, op: Op, inputs: Sequence[int], label: str = "") -> int:
         result = op.infer([self.drafts[i].type for i in inputs])

@@ -22,6 +22,8 @@ from detc.semantics.words import ARGUMENT_WORDS
 FRAME = "frame"
 ORDERS = {1: "grayscale", 3: "rgb", 4: "rgba"}
 FULL = 255.0
+LONGEST = 4
+"""Layers of one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,8 @@ def _groups(drawing: Drawing, needed: Sequence[int], outputs: set[int]) -> list[
         draft = drawing.drafts[number]
         source = draft.inputs[0]
         follows = isinstance(draft.op, BatchNorm | Activation) and not isinstance(draft.op, Softmax)
-        if follows and source in group_of and len(readers[source]) == 1 and source not in outputs:
+        alone = len(readers[source]) == 1 and source not in outputs
+        if follows and alone and len(group_of.get(source, ())) in range(1, LONGEST):
             group_of[number] = group_of[source]
             group_of[source].append(number)
         else:

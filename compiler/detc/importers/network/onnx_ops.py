@@ -4,7 +4,6 @@ columns]."""
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from detc.importers.foreign import ForeignOp
@@ -29,18 +28,8 @@ if TYPE_CHECKING:
 _AUTO = {"SAME_UPPER": "same_upper", "VALID": "valid"}
 
 
-def ints(op: ForeignOp, name: str, default: Sequence[int] = ()) -> list[int]:
-    value = op.attributes.get(name)
-    return [int(v) for v in value] if isinstance(value, tuple) else list(default)  # type: ignore[arg-type]
-
-
-def number(op: ForeignOp, name: str, default: float) -> float:
-    value = op.attributes.get(name)
-    return float(value) if isinstance(value, int | float) else default
-
-
 def pair(op: ForeignOp, name: str) -> tuple[int, int]:
-    found = ints(op, name, (1, 1))
+    found = op.wholes(name, (1, 1))
     if len(found) != 2:
         raise Untranslatable(f"has {name} {found}; layers here have two axes")
     return found[0], found[1]
@@ -48,10 +37,10 @@ def pair(op: ForeignOp, name: str) -> tuple[int, int]:
 
 def sides(op: ForeignOp) -> Sides | str:
     """Padding; ONNX has it as all beginnings, then all ends."""
-    auto = str(op.attributes.get("auto_pad") or "NOTSET")
+    auto = op.word("auto_pad", "NOTSET")
     if auto in _AUTO:
         return _AUTO[auto]
-    pads = ints(op, "pads", (0, 0, 0, 0))
+    pads = op.wholes("pads", (0, 0, 0, 0))
     if auto != "NOTSET" or len(pads) != 4:
         raise Untranslatable(f"pads {auto if auto != 'NOTSET' else pads}")
     return pads[0], pads[1], pads[2], pads[3]
@@ -66,13 +55,14 @@ def conv(t: Translation, op: ForeignOp, weight: Constant, bias: Lazy | None) -> 
     out, per_group, rows, columns = weight.shape
     return t.conv(
         op.inputs[0], (out, per_group, rows, columns), weight.real, bias, op.inputs[1:], stride=pair(op, "strides"),
-        sides=sides(op), dilation=pair(op, "dilations"), groups=int(number(op, "group", 1)),
+        sides=sides(op), dilation=pair(op, "dilations"), groups=op.whole("group", 1),
     )  # fmt: skip
 
 
 def _conv(t: Translation, op: ForeignOp) -> None:
     bias = t.optional(op, 2)
-    t.give(op, conv(t, op, t.constant(op.inputs[1]), bias and (lambda: bias.real().reshape(-1))))
+    lazy = None if bias is None else lambda: bias.real().reshape(-1)
+    t.give(op, conv(t, op, t.constant(op.inputs[1]), lazy))
 
 
 def dense(t: Translation, op: ForeignOp, weight: Constant, transposed: bool, bias: Lazy | None, alpha: float) -> int:
@@ -89,13 +79,13 @@ def dense(t: Translation, op: ForeignOp, weight: Constant, transposed: bool, bia
 
 
 def _gemm(t: Translation, op: ForeignOp) -> None:
-    if number(op, "transA", 0):
+    if op.real("transA"):
         raise Untranslatable("turns the tensor that a picture gives")
-    beta, bias = number(op, "beta", 1), t.optional(op, 2)
-    weight, transposed = t.constant(op.inputs[1]), bool(number(op, "transB", 0))
+    beta, bias = op.real("beta", 1), t.optional(op, 2)
+    weight, transposed = t.constant(op.inputs[1]), bool(op.real("transB"))
     features = weight.shape[0 if transposed else -1] if weight.shape else 0
     lazy = None if bias is None else lambda: _bias(bias, features, beta)
-    t.give(op, dense(t, op, weight, transposed, lazy, number(op, "alpha", 1)))
+    t.give(op, dense(t, op, weight, transposed, lazy, op.real("alpha", 1)))
 
 
 def _bias(bias: Constant, features: int, beta: float) -> Array:
@@ -113,8 +103,8 @@ def _norm(t: Translation, op: ForeignOp) -> None:
     channels = t.draft(t.map(source)).type.channels
     if len(constants) != 4 or any(math.prod(c.shape) != channels for c in constants):
         raise Untranslatable("has statistics of another number of channels")
-    momentum = 1 - number(op, "momentum", 0.9)
-    made = t.drawing.add("bn", t.map(source), eps=_plain(number(op, "epsilon", 1e-5)), momentum=_plain(momentum))
+    momentum = 1 - op.real("momentum", 0.9)
+    made = t.drawing.add("bn", t.map(source), eps=_plain(op.real("epsilon", 1e-5)), momentum=_plain(momentum))
     for name, constant in zip(("weight", "bias", "running_mean", "running_var"), constants, strict=True):
         t.draft(made).weights[name] = lambda constant=constant: constant.real().reshape(-1)  # type: ignore[misc]
     t.give(op, made)
@@ -126,7 +116,7 @@ def _plain(value: float) -> float:
 
 
 def _clip(t: Translation, op: ForeignOp) -> None:
-    low, high = number(op, "min", -math.inf), number(op, "max", math.inf)
+    low, high = op.real("min", -math.inf), op.real("max", math.inf)
     if (given := t.optional(op, 1)) is not None:
         low = float(given.real().reshape(-1)[0])
     if (given := t.optional(op, 2)) is not None:
@@ -138,14 +128,14 @@ def _clip(t: Translation, op: ForeignOp) -> None:
 
 
 def _hard_sigmoid(t: Translation, op: ForeignOp) -> None:
-    alpha, beta = number(op, "alpha", 0.2), number(op, "beta", 0.5)
+    alpha, beta = op.real("alpha", 0.2), op.real("beta", 0.5)
     if abs(alpha - 1 / 6) > 1e-4 or abs(beta - 0.5) > 1e-6:
         raise Untranslatable(f"has alpha {alpha:g} and beta {beta:g}; torch's hard sigmoid has 1/6 and 0.5")
     t.give(op, t.act(op.inputs[0], "hsigmoid"))
 
 
 def _leaky(t: Translation, op: ForeignOp) -> None:
-    t.give(op, t.act(op.inputs[0], "leaky", slope=_plain(number(op, "alpha", 0.01))))
+    t.give(op, t.act(op.inputs[0], "leaky", slope=_plain(op.real("alpha", 0.01))))
 
 
 # ---- pools ----------------------------------------------------------------------------------------------------------
@@ -163,7 +153,7 @@ def _max_pool(t: Translation, op: ForeignOp) -> None:
         node = t.map(op.inputs[0])
     if isinstance(pad, tuple) and pad[:2] == pad[2:]:
         pad = pad[:2]  # type: ignore[assignment]
-    ceil = bool(number(op, "ceil_mode", 0))
+    ceil = bool(op.real("ceil_mode"))
     t.give(op, t.drawing.add("maxpool", node, k=k, s=stride, pad=pad, ceil=ceil))
 
 
@@ -172,42 +162,42 @@ def _average_pool(t: Translation, op: ForeignOp) -> None:
     k, stride = pair(op, "kernel_shape"), pair(op, "strides")
     size = t.draft(node).type.shape[1:]
     padded = isinstance(pad, tuple) and any(pad)
-    if pad == "same_upper" or (padded and (not number(op, "count_include_pad", 0) or pad[:2] != pad[2:])):
+    if pad == "same_upper" or (padded and (not op.real("count_include_pad") or pad[:2] != pad[2:])):
         raise Untranslatable("averages over windows that reach beyond the map, whose padding does not count")
-    if number(op, "ceil_mode", 0) and any((n - w) % s for n, w, s in zip(size, k, stride, strict=True)):
+    if op.real("ceil_mode") and any((n - w) % s for n, w, s in zip(size, k, stride, strict=True)):
         raise Untranslatable("averages over windows that are cut off at the end of the map")
     if k == size and not padded:
-        t.give(op, t.drawing.add("avgpool", node, **{"global": True}))
+        t.give(op, t.drawing.mean(node))
         return
     t.give(op, t.drawing.add("avgpool", node, k=k, s=stride, pad=pad[:2] if isinstance(pad, tuple) else 0))
 
 
 def _global_pool(t: Translation, op: ForeignOp) -> None:
-    t.give(op, t.drawing.add("avgpool", t.map(op.inputs[0]), **{"global": True}))
+    t.give(op, t.drawing.mean(t.map(op.inputs[0])))
 
 
 def _reduce_mean(t: Translation, op: ForeignOp) -> None:
     view = t.view(op.inputs[0])
     given = t.optional(op, 1)
-    axes = sorted(axis % len(view.sizes) for axis in (given.numbers() if given is not None else ints(op, "axes")))
+    axes = sorted(axis % len(view.sizes) for axis in (given.numbers() if given is not None else op.wholes("axes")))
     if len(view.sizes) != 4 or axes != [2, 3]:
         raise Untranslatable(f"takes the mean over axes {axes}; over rows and columns it could be taken")
-    made = t.drawing.view(t.drawing.add("avgpool", t.drawing.map(view), **{"global": True}))
-    t.give(op, made if number(op, "keepdims", 1) else View(made.node, made.shape, made.axes[:1], made.starts))
+    made = t.drawing.view(t.drawing.mean(t.drawing.map(view)))
+    t.give(op, made if op.real("keepdims", 1) else View(made.node, made.shape, made.axes[:1], made.starts))
 
 
 def _pad(t: Translation, op: ForeignOp) -> None:
     given, value, axes = (t.optional(op, number) for number in (1, 2, 3))
-    pads = given.numbers() if given is not None else ints(op, "pads")
+    pads = given.numbers() if given is not None else op.wholes("pads")
     rank = len(t.view(op.inputs[0]).sizes)
     if axes is not None:
         spread = [0] * 2 * rank
         for place, axis in enumerate(axes.numbers()):
             spread[axis % rank], spread[rank + axis % rank] = pads[place], pads[place + len(pads) // 2]
         pads = spread
-    fill = float(value.real().reshape(-1)[0]) if value is not None and value.shape != (0,) else number(op, "value", 0)
+    fill = float(value.real().reshape(-1)[0]) if value is not None and value.shape != (0,) else op.real("value")
     lowest = fill < -1e30
-    if str(op.attributes.get("mode") or "constant") != "constant" or (fill and not lowest):
+    if op.word("mode", "constant") != "constant" or (fill and not lowest):
         raise Untranslatable("pads with something other than zeros")
     if len(pads) != 8 or any(pads[:2]) or any(pads[4:6]) or min(pads) < 0:
         raise Untranslatable("pads other axes than rows and columns, or cuts them")
@@ -220,13 +210,13 @@ def _pad(t: Translation, op: ForeignOp) -> None:
 
 
 def _resize(t: Translation, op: ForeignOp) -> None:
-    mode = str(op.attributes.get("mode") or "nearest")
-    places = str(op.attributes.get("coordinate_transformation_mode") or "half_pixel")
+    mode = op.word("mode", "nearest")
+    places = op.word("coordinate_transformation_mode", "half_pixel")
     linear = mode == "linear"
     if mode not in ("nearest", "linear") or (linear and places not in ("half_pixel", "pytorch_half_pixel")):
         raise Untranslatable(f"resizes {mode} with {places} coordinates")
     if not linear and (places not in ("half_pixel", "asymmetric", "pytorch_half_pixel") or _rounds_up(op, places)):
-        raise Untranslatable(f"resizes {mode} with {places} coordinates, rounded {op.attributes.get('nearest_mode')}")
+        raise Untranslatable(f"resizes {mode} with {places} coordinates, rounded {op.word('nearest_mode')}")
     _, _, height, width = t.view(op.inputs[0]).sizes if len(t.view(op.inputs[0]).sizes) == 4 else (0, 0, 0, 0)
     wanted = t.optional(op, 3)
     scales = t.optional(op, 1 if op.kind == "Upsample" else 2)
@@ -243,7 +233,7 @@ def _resize(t: Translation, op: ForeignOp) -> None:
 
 def _rounds_up(op: ForeignOp, places: str) -> bool:
     """Whether a whole factor would not repeat each number evenly."""
-    nearest = str(op.attributes.get("nearest_mode") or "round_prefer_floor")
+    nearest = op.word("nearest_mode", "round_prefer_floor")
     return op.kind == "Resize" and places == "asymmetric" and nearest != "floor"
 
 
@@ -254,25 +244,25 @@ def _reshape(t: Translation, op: ForeignOp) -> None:
     shape = t.constant(op.inputs[1]).numbers()
     value = t.value(op.inputs[0])
     sizes = () if isinstance(value, Constant) else getattr(value, "sizes", ())
-    if not number(op, "allowzero", 0):
+    if not op.real("allowzero"):
         shape = [sizes[n] if side == 0 and n < len(sizes) else side for n, side in enumerate(shape)]
     t.give(op, t.reshape(op.inputs[0], shape))
 
 
 def _flatten(t: Translation, op: ForeignOp) -> None:
     sizes = t.view(op.inputs[0]).sizes
-    axis = int(number(op, "axis", 1)) % max(1, len(sizes))
+    axis = op.whole("axis", 1) % max(1, len(sizes))
     t.give(op, t.reshape(op.inputs[0], (math.prod(sizes[:axis]), -1)))
 
 
 def _transpose(t: Translation, op: ForeignOp) -> None:
     rank = len(getattr(t.value(op.inputs[0]), "sizes", ()))
-    t.give(op, t.transpose(op.inputs[0], ints(op, "perm", range(rank)[::-1])))
+    t.give(op, t.transpose(op.inputs[0], op.wholes("perm", range(rank)[::-1])))
 
 
 def _axes(t: Translation, op: ForeignOp) -> list[int]:
     given = t.optional(op, 1)
-    return given.numbers() if given is not None else ints(op, "axes")
+    return given.numbers() if given is not None else op.wholes("axes")
 
 
 def _squeeze(t: Translation, op: ForeignOp) -> None:
@@ -292,14 +282,14 @@ def _unsqueeze(t: Translation, op: ForeignOp) -> None:
 
 
 def _concat(t: Translation, op: ForeignOp) -> None:
-    t.give(op, t.concat(op.inputs, int(number(op, "axis", 1))))
+    t.give(op, t.concat(op.inputs, op.whole("axis", 1)))
 
 
 def _split(t: Translation, op: ForeignOp) -> None:
     sizes = t.view(op.inputs[0]).sizes
-    axis = int(number(op, "axis", 0)) % len(sizes)
+    axis = op.whole("axis", 0) % len(sizes)
     given = t.optional(op, 1)
-    counts = given.numbers() if given is not None else ints(op, "split")
+    counts = given.numbers() if given is not None else op.wholes("split")
     if not counts:
         each = -(-sizes[axis] // len(op.outputs))
         counts = [min(each, sizes[axis] - each * n) for n in range(len(op.outputs))]
@@ -314,9 +304,9 @@ def _slice(t: Translation, op: ForeignOp) -> None:
     rank = len(view.sizes)
     given = [t.optional(op, place) for place in range(1, 5)]
     starts, ends = (
-        g.numbers() if g is not None else ints(op, n) for g, n in zip(given[:2], ("starts", "ends"), strict=True)
+        g.numbers() if g is not None else op.wholes(n) for g, n in zip(given[:2], ("starts", "ends"), strict=True)
     )
-    axes = given[2].numbers() if given[2] is not None else ints(op, "axes", range(len(starts)))
+    axes = given[2].numbers() if given[2] is not None else op.wholes("axes", range(len(starts)))
     steps = given[3].numbers() if given[3] is not None else [1] * len(starts)
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         if step < 1:
@@ -328,9 +318,7 @@ def _slice(t: Translation, op: ForeignOp) -> None:
 
 
 def _space_to_depth(t: Translation, op: ForeignOp) -> None:
-    t.give(
-        op, t.drawing.add("space_to_depth", t.map(op.inputs[0]), block=int(number(op, "blocksize", 0)), order="rows")
-    )
+    t.give(op, t.drawing.add("space_to_depth", t.map(op.inputs[0]), block=op.whole("blocksize", 0), order="rows"))
 
 
 # ---- numbers --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from dataclasses import replace
 from detc.importers.foreign import ForeignOp
 from detc.importers.network import onnx_ops
 from detc.importers.network.common_ops import added, multiplied, passed_on
+from detc.importers.network.drawing import Lazy
 from detc.importers.network.translation import Handler, Translation
 from detc.importers.network.values import Constant, Untranslatable, Value
 from detc.importers.network.views import View
@@ -50,8 +51,9 @@ def measured(t: Translation, op: ForeignOp, value: Value | int, scale: str, zero
             t.ranged(view.node, scales[0], zeros[0], dtype)
 
 
-def read_by(t: Translation, name: str, scale: str, zero: str, axis: int = 0) -> Constant:
-    """A constant of whole numbers as the real ones that they stand for."""
+def read_by(t: Translation, names: Sequence[str], axis: int = 0) -> Constant:
+    """A constant of whole numbers as the real ones that they stand for: its name, its scale and its zero."""
+    name, scale, zero = names
     scales, zeros, _ = scale_zero(t, scale, zero)
     constant = t.constant(name)
     return Constant(constant.tensor, constant.array, scales, zeros, axis % max(1, len(constant.shape)), constant.name)
@@ -63,15 +65,13 @@ def _quantize(t: Translation, op: ForeignOp) -> None:
 
 def _conv(t: Translation, op: ForeignOp) -> None:
     """x, its scale and zero, w, its scale and zero, y's scale and zero, bias: whole numbers of scale x * w."""
-    weight = read_by(t, *op.inputs[3:6])
+    weight = read_by(t, op.inputs[3:6])
     plain = replace(op, inputs=(op.inputs[0], *op.inputs[3:]))
     bias = _whole_bias(t, op, _at(op, 8), 1, 4)
     measured(t, op, onnx_ops.conv(t, plain, weight, bias), op.inputs[6], op.inputs[7])
 
 
-def _whole_bias(
-    t: Translation, op: ForeignOp, name: str, x_scale: int, w_scale: int
-) -> Callable[[], onnx_ops.Array] | None:
+def _whole_bias(t: Translation, op: ForeignOp, name: str, x_scale: int, w_scale: int) -> Lazy | None:
     if not name:
         return None
     bias, scales = t.constant(name), [t.constant(op.inputs[place]) for place in (x_scale, w_scale)]
@@ -82,17 +82,17 @@ def _whole_bias(
 
 def _gemm(t: Translation, op: ForeignOp) -> None:
     """A, its scale and zero, B, its scale and zero, C, y's scale and zero."""
-    turned = bool(onnx_ops.number(op, "transB", 0))
-    if onnx_ops.number(op, "transA", 0) or len(op.inputs) < 8:
+    turned = bool(op.real("transB"))
+    if op.real("transA") or len(op.inputs) < 8:
         raise Untranslatable("turns the tensor that a picture gives, or gives no whole numbers")
-    weight = read_by(t, *op.inputs[3:6], axis=0 if turned else 1)
+    weight = read_by(t, op.inputs[3:6], axis=0 if turned else 1)
     bias = _whole_bias(t, op, op.inputs[6], 1, 4)
-    alpha = onnx_ops.number(op, "alpha", 1)
+    alpha = op.real("alpha", 1)
     measured(t, op, onnx_ops.dense(t, op, weight, turned, bias, alpha), op.inputs[7], _at(op, 8))
 
 
 def _matmul(t: Translation, op: ForeignOp) -> None:
-    weight = read_by(t, *op.inputs[3:6], axis=1)
+    weight = read_by(t, op.inputs[3:6], axis=1)
     measured(t, op, onnx_ops.dense(t, op, weight, False, None, 1), op.inputs[6], op.inputs[7])
 
 
@@ -104,7 +104,7 @@ def _pairs(work: Callable[[Translation, Sequence[str]], Value | int]) -> Handler
             name = op.inputs[place]
             if isinstance(t.value(name), Constant):
                 name = f"{name}\0{op.outputs[0]}"
-                t.values[name] = read_by(t, *op.inputs[place : place + 3])
+                t.values[name] = read_by(t, op.inputs[place : place + 3])
             names.append(name)
         measured(t, op, work(t, names), op.inputs[6], _at(op, 7))
 
@@ -113,7 +113,7 @@ def _pairs(work: Callable[[Translation, Sequence[str]], Value | int]) -> Handler
 
 def _concat(t: Translation, op: ForeignOp) -> None:
     """y's scale and zero, then each tensor with its own."""
-    value = t.concat(op.inputs[2::3], int(onnx_ops.number(op, "axis", 1)))
+    value = t.concat(op.inputs[2::3], op.whole("axis", 1))
     measured(t, op, value, op.inputs[0], op.inputs[1])
 
 
@@ -121,7 +121,7 @@ def _wrapped(kind: str) -> Handler:
     """A real operator of one tensor: x, its scale and zero, y's scale and zero."""
 
     def handler(t: Translation, op: ForeignOp) -> None:
-        if onnx_ops.number(op, "channels_last", 0):
+        if op.real("channels_last"):
             raise Untranslatable("has channels last")
         onnx_ops.HANDLERS[kind](t, replace(op, kind=kind, inputs=op.inputs[:1]))
         measured(t, op, t.values[op.outputs[0]], op.inputs[3], _at(op, 4))

@@ -25,18 +25,18 @@ PADDING = {"SAME": "same_upper", "VALID": "valid"}
 
 
 def _pair(op: ForeignOp, height: str, width: str) -> tuple[int, int]:
-    found = tuple(int(op.attributes[name] or 0) for name in (height, width))  # type: ignore[arg-type]
+    found = op.whole(height), op.whole(width)
     if min(found) < 1:
         raise Untranslatable(f"has a {height.rpartition('_')[0]} of {found[0]}x{found[1]}")
-    return found[0], found[1]
+    return found
 
 
 def _padding(op: ForeignOp) -> str:
-    return PADDING[str(op.attributes["padding"])]
+    return PADDING[op.word("padding")]
 
 
 def _fused(t: Translation, op: ForeignOp, made: Any) -> None:
-    t.give(op, t.fused(made, str(op.attributes["fused_activation_function"])))
+    t.give(op, t.fused(made, op.word("fused_activation_function")))
 
 
 def _bias(t: Translation, op: ForeignOp) -> Lazy | None:
@@ -73,7 +73,7 @@ def _depthwise(t: Translation, op: ForeignOp) -> None:
 
 def _dense(t: Translation, op: ForeignOp) -> None:
     weight = t.constant(op.inputs[1])
-    if len(weight.shape) != 2 or op.attributes["weights_format"]:
+    if len(weight.shape) != 2 or op.whole("weights_format"):
         raise Untranslatable(f"has weights of shape {list(weight.shape)}")
     features, inputs = weight.shape
     source = op.inputs[0]
@@ -98,7 +98,7 @@ def _average_pool(t: Translation, op: ForeignOp) -> None:
     k, stride = _pair(op, "filter_height", "filter_width"), _pair(op, "stride_h", "stride_w")
     shape = t.draft(node).type.shape
     if k == shape[1:] and (_padding(op) == "valid" or stride == k):
-        _fused(t, op, t.drawing.add("avgpool", node, **{"global": True}))
+        _fused(t, op, t.drawing.mean(node))
         return
     even = all(n % s == 0 and w == s for n, w, s in zip(shape[1:], k, stride, strict=True))
     if _padding(op) != "valid" and not even and k != (1, 1):
@@ -111,9 +111,9 @@ def _mean(t: Translation, op: ForeignOp) -> None:
     axes = sorted(axis % len(view.sizes) for axis in t.constant(op.inputs[1]).numbers())
     if len(view.sizes) != 4 or axes != [1, 2]:
         raise Untranslatable(f"takes the mean over axes {axes}; over rows and columns it could be taken")
-    node = t.drawing.add("avgpool", t.drawing.map(view), **{"global": True})
+    node = t.drawing.mean(t.drawing.map(view))
     made = t.drawing.view(node)
-    t.give(op, made if op.attributes["keep_dims"] else View(node, made.shape, made.axes[2:], made.starts))
+    t.give(op, made if op.whole("keep_dims") else View(node, made.shape, made.axes[2:], made.starts))
 
 
 def _pad(t: Translation, op: ForeignOp) -> None:
@@ -127,7 +127,7 @@ def _pad(t: Translation, op: ForeignOp) -> None:
 
 
 def _concat(t: Translation, op: ForeignOp) -> None:
-    _fused(t, op, t.concat(op.inputs, int(op.attributes["axis"])))  # type: ignore[arg-type]
+    _fused(t, op, t.concat(op.inputs, op.whole("axis")))
 
 
 def _reshape(t: Translation, op: ForeignOp) -> None:
@@ -144,7 +144,7 @@ def _transpose(t: Translation, op: ForeignOp) -> None:
 
 def _resize(bilinear: bool) -> Handler:
     def handler(t: Translation, op: ForeignOp) -> None:
-        if op.attributes["align_corners"] or (bilinear and not op.attributes["half_pixel_centers"]):
+        if op.whole("align_corners") or (bilinear and not op.whole("half_pixel_centers")):
             raise Untranslatable("resizes with aligned corners, or without half pixel centres")
         height, width = t.constant(op.inputs[1]).numbers()[:2]
         t.give(op, resized(t, op.inputs[0], (height, width), bilinear))
@@ -181,11 +181,11 @@ def _slice(t: Translation, op: ForeignOp) -> None:
 
 
 def _strided_slice(t: Translation, op: ForeignOp) -> None:
-    if any(op.attributes[f"{word}_mask"] for word in ("ellipsis", "new_axis", "shrink_axis")):
+    if any(op.whole(f"{word}_mask") for word in ("ellipsis", "new_axis", "shrink_axis")):
         raise Untranslatable("takes a slice that adds or drops axes")
     view = t.view(op.inputs[0])
     begin, end, steps = (t.constant(name).numbers() for name in op.inputs[1:4])
-    first, last = int(op.attributes["begin_mask"] or 0), int(op.attributes["end_mask"] or 0)  # type: ignore[arg-type]
+    first, last = op.whole("begin_mask"), op.whole("end_mask")
     for axis, step in enumerate(steps):
         size = view.sizes[axis]
         if step < 1:
@@ -199,7 +199,7 @@ def _strided_slice(t: Translation, op: ForeignOp) -> None:
 
 
 def _leaky(t: Translation, op: ForeignOp) -> None:
-    t.give(op, t.act(op.inputs[0], "leaky", slope=float(op.attributes["alpha"])))  # type: ignore[arg-type]
+    t.give(op, t.act(op.inputs[0], "leaky", slope=op.real("alpha")))
 
 
 def _add(t: Translation, op: ForeignOp) -> None:
@@ -219,8 +219,8 @@ def _mul(t: Translation, op: ForeignOp) -> None:
 
 
 def _space_to_depth(t: Translation, op: ForeignOp) -> None:
-    block = int(op.attributes["block_size"] or 0)  # type: ignore[arg-type]
-    t.give(op, t.drawing.add("space_to_depth", t.map(op.inputs[0]), block=block, order="rows"))
+    made = t.drawing.add("space_to_depth", t.map(op.inputs[0]), block=op.whole("block_size"), order="rows")
+    t.give(op, made)
 
 
 HANDLERS: dict[str, Handler] = {

@@ -146,7 +146,11 @@ class Translation:
         """TFLite's fused activation behind a layer."""
         if word == "NONE":
             return value
-        known = {"RELU": ("relu", {}), "RELU6": ("relu6", {}), "TANH": ("tanh", {})}
+        known: dict[str, tuple[str, dict[str, Any]]] = {
+            "RELU": ("relu", {}),
+            "RELU6": ("relu6", {}),
+            "TANH": ("tanh", {}),
+        }
         if word not in known:
             raise Untranslatable(f"has the fused activation {word}")
         name, given = known[word]

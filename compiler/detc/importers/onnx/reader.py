@@ -155,12 +155,12 @@ class _Reading:
         self.left -= size
         if self.left < 0:
             raise Unreadable(f"its constants take more than {MOST_BYTES:,} bytes")
-        data = self.bytes(name, tensor, size, prod(shape))
+        data = self.numbers(name, tensor, size, prod(shape))
         if len(data) != size:
             raise Unreadable(f"constant `{short(name)}` has {len(data):,} bytes of data, its shape asks for {size:,}")
         self.tensors[name] = ForeignTensor(name, shape, dtype, data)
 
-    def bytes(self, name: str, tensor: Any, size: int, count: int) -> bytes:
+    def numbers(self, name: str, tensor: Any, size: int, count: int) -> bytes:
         if tensor.data_location == 1:
             return self.outside(name, tensor, size)
         if tensor.raw_data:
