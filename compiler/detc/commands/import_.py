@@ -68,6 +68,7 @@ def _network(args: argparse.Namespace, out: Path) -> int:
     from detc.diagnostics.render_text import render
     from detc.importers.network.importing import import_network
     from detc.importers.network.weights_file import write_weights
+    from detc.importers.unreadable import Unreadable
 
     with busy(f"reading {args.file}"):
         imported = import_network(args.file, names_in(args.outputs), out.stem)
@@ -76,8 +77,11 @@ def _network(args: argparse.Namespace, out: Path) -> int:
         return MISTAKE
     weights = out.with_suffix(".safetensors")
     out.parent.mkdir(parents=True, exist_ok=True)
-    with busy(f"writing {weights}"):
-        write_weights(weights, imported.weights, imported.ranges)
+    try:
+        with busy(f"writing {weights}"):
+            write_weights(weights, imported.weights, imported.ranges)
+    except Unreadable as error:
+        return refuse(f"{args.file}: {error}", error.remedy)
     write_whole(out, imported.text)
     graph = imported.graph
     layers = len(graph) - len(graph.inputs)

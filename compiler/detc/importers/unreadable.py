@@ -6,8 +6,8 @@ from detc.diagnostics import Rule
 
 MOST_BYTES = 1 << 28
 """256 MiB: a hundred times the nets that small chips hold."""
-MOST_OPS = 20_000
-MOST_TENSORS = 60_000
+MOST_OPS = 10_000
+MOST_TENSORS = 40_000
 MOST_AXES = 8
 LONGEST_SIDE = 1 << 24
 MOST_ELEMENTS = 1 << 28

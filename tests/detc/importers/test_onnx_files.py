@@ -45,7 +45,7 @@ def test_every_cut_of_a_file_is_a_finding_or_a_smaller_graph(path: Path) -> None
 def test_flipped_bytes_end_in_a_model_or_a_finding(path: Path) -> None:
     content = path.read_bytes()
     rng = random.Random(2)
-    for _ in range(300):
+    for _ in range(150):
         damaged = bytearray(content)
         for _ in range(rng.randint(1, 3)):
             damaged[rng.randrange(len(damaged))] = rng.randrange(256)
@@ -87,10 +87,10 @@ def test_circles_gaps_and_doubles_are_refused(path: Path) -> None:
 
 def test_too_many_operators_are_refused(path: Path) -> None:
     def grow(model: Any) -> None:
-        for number in range(20_001):
+        for number in range(10_001):
             model.graph.node.append(onnx.helper.make_node("Relu", ["a"], [f"r{number}"]))
 
-    assert "20,0" in refusal(path, grow)
+    assert "10,0" in refusal(path, grow)
 
 
 def external(location: str, **entries: str) -> Callable[[Any], None]:
@@ -158,3 +158,54 @@ def test_inputs_that_are_no_picture_are_told(tmp_path: Path) -> None:
     for shape in ((1, 10), (2, 3, 8, 8), (1, 7, 8, 8), (1, 3, None, None)):
         found = import_network(onnx_file(tmp_path / "net.onnx", "y = Relu(x)", shape))  # type: ignore[arg-type]
         assert isinstance(found, list) and [f.code for f in found] == ["IMP204"], shape
+
+
+def test_operators_that_break_their_own_rules_are_findings(tmp_path: Path) -> None:
+    """Inputs taken away, mixed up or constant, attributes of other numbers and lengths: a finding or a net, never a traceback."""
+    body = """a = Conv <pads=[1, 1, 1, 1], strides=[1, 1], group=1> (x, w, b)
+        n = BatchNormalization <epsilon=0.001> (a, b, b, b, g)
+        p = MaxPool <kernel_shape=[2, 2], strides=[2, 2]> (n)
+        u = Resize <mode="nearest", coordinate_transformation_mode="asymmetric", nearest_mode="floor"> (p, , f)
+        c, d = Split <axis=1> (u, s)
+        e = Concat <axis=1> (d, c, n)
+        h = Slice(e, i, j, k)
+        r = Reshape(h, q)
+        t = Transpose <perm=[0, 1, 2]> (r)
+        m = Pad(e, v)
+        z = ReduceMean <axes=[2, 3], keepdims=0> (m)
+        l = DequantizeLinear <axis=0> (o, g, zp)
+        y = Gemm <transB=1> (z, l, b)"""
+    path = onnx_file(
+        tmp_path / "net.onnx", body, w=(4, 3, 3, 3), b=(4,), g=np.full(4, 0.5, np.float32), f=np.array([1, 1, 2, 2], np.float32),
+        s=np.array([1, 3]), i=np.array([0]), j=np.array([8]), k=np.array([1]), q=np.array([1, 8, -1]),
+        v=np.array([0, 0, 1, 1, 0, 0, 1, 1]), o=np.ones((4, 8), np.int8), zp=np.zeros(4, np.int8),
+    )  # fmt: skip
+    assert not isinstance(import_network(path), list)
+    whole = onnx.load(str(path))
+    rng = random.Random(4)
+    names = [tensor.name for tensor in whole.graph.initializer] + ["x", "", "a", "e", "y"]
+    for _ in range(250):
+        model = onnx.ModelProto.FromString(whole.SerializeToString())
+        for _ in range(rng.randint(1, 3)):
+            node = rng.choice(model.graph.node)
+            act = rng.randrange(5)
+            if act == 0 and node.input:
+                del node.input[rng.randrange(len(node.input)) :]
+            elif act == 1 and node.input:
+                node.input[rng.randrange(len(node.input))] = rng.choice(names)
+            elif act == 2 and node.attribute:
+                ints = rng.choice(node.attribute).ints
+                ints.append(rng.choice((0, -1, 7, 2**40))) if rng.random() < 0.5 or not ints else ints.pop()
+            elif act == 3 and node.attribute:
+                rng.choice(node.attribute).i = rng.choice((0, -3, 9, 2**60))
+            else:
+                tensor = rng.choice(model.graph.initializer)
+                array = onnx.numpy_helper.to_array(tensor).reshape(-1)
+                changed = (
+                    array[: rng.randint(0, len(array))] if rng.random() < 0.5 else array * rng.choice((0, -1, 100))
+                )
+                tensor.CopyFrom(onnx.numpy_helper.from_array(changed.astype(array.dtype), tensor.name))
+        path.write_bytes(model.SerializeToString())
+        found = import_network(path)
+        if not isinstance(found, list):
+            assert all(read().dtype == np.float32 for read in found.weights.values())

@@ -140,6 +140,12 @@ NETS: dict[str, tuple[str, dict[str, Any], str]] = {
         CONV + "c = Reshape(a, s)\nd = Transpose <perm=[0, 2, 1, 3, 4]> (c)\ny = Reshape(d, r)",
         W | {"s": np.array([1, 2, 4, 12, 16]), "r": np.array([0, 8, 12, 16])}, "conv shuffle",
     ),
+    "half of a shuffle": (
+        CONV + "c = Reshape(a, s)\nd = Transpose <perm=[0, 2, 1, 3, 4]> (c)\ne = Reshape(d, r)\n"
+        "f, g = Split <axis=1> (e, h)\ny = Mul(f, g)",
+        W | {"s": np.array([1, 2, 4, 12, 16]), "r": np.array([0, 8, 12, 16]), "h": np.array([4, 4])},
+        "conv shuffle channels channels mul",
+    ),
     "focus": (
         "a = Slice(x, o, e, k, t)\nb = Slice(x, p, e, k, t)\nc = Slice(x, q, e, k, t)\nd = Slice(x, r, e, k, t)\n"
         "y = Concat <axis=1> (a, b, c, d)",

@@ -120,10 +120,9 @@ def _dequantised(op: ForeignOp, values: list[Any]) -> Constant:
     source: Constant = values[0]
     if op.kind != "DequantizeLinear" or not source.known:
         return source
-    scales = tuple(float(v) for v in values[1].real().reshape(-1))
+    scales = tuple(float(v) for v in values[1].real().reshape(-1)[:MOST])
     zeros = tuple(int(v) for v in values[2].stored().reshape(-1)) if len(values) > 2 else (0,) * len(scales)
-    axis = op.whole("axis", 1)
-    return Constant(source.tensor, source.array, scales, zeros, axis % max(1, len(source.shape)), source.name)
+    return source.read_by(scales, zeros, op.whole("axis", 1))
 
 
 def _np() -> Any:

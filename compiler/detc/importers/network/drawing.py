@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from detc.importers.network.values import Untranslatable
 from detc.importers.network.views import Atom, View, merged, order_of, view_of
+from detc.importers.unreadable import MOST_ELEMENTS
 from detc.ir.op import Op, Problem
 from detc.ir.ops import OPS
 from detc.ir.ops.conv import Conv, Linear
@@ -62,6 +63,9 @@ class Drawing:
     order: tuple[int, int, int]
     drafts: list[Draft] = field(default_factory=list)
     shared: dict[tuple[Any, ...], int] = field(default_factory=dict)
+    lent: set[int] = field(default_factory=set)
+    """Drafts whose weights others use, and below those whose weights no other may use any more."""
+    private: set[int] = field(default_factory=set)
     moved: dict[View, int] = field(default_factory=dict)
     """Layers that put the numbers of a view in place."""
 
@@ -83,6 +87,8 @@ class Drawing:
         result = op.infer([self.drafts[i].type for i in inputs])
         if isinstance(result, Problem):
             raise Untranslatable(result.message)
+        if result.elements > MOST_ELEMENTS:
+            raise Untranslatable(f"gives {result.elements:,} numbers; at most {MOST_ELEMENTS:,} are taken")
         passed = op.name in _KEEP_SIGN and all(self.drafts[i].positive for i in inputs)
         self.drafts.append(Draft(op, tuple(inputs), result, label, positive=passed or op.name in _POSITIVE))
         return len(self.drafts) - 1
@@ -183,9 +189,9 @@ class Drawing:
 
         draft = self.drafts[node]
         op = draft.op
-        if not isinstance(op, Conv | Linear) or draft.module is not None or any(d.module == node for d in self.drafts):
+        if not isinstance(op, Conv | Linear) or draft.module is not None or node in self.lent:
             return False
-        self.shared = {key: owner for key, owner in self.shared.items() if owner != node}
+        self.private.add(node)
         old, bias = draft.weights["weight"], draft.weights.get("bias")
         sides = (-1, *(1,) * (3 if isinstance(op, Conv) else 1))
         draft.weights["weight"] = lambda: (old().astype(np.float64) * factor.reshape(sides)).astype(np.float32)

@@ -60,9 +60,10 @@ def conv(t: Translation, op: ForeignOp, weight: Constant, bias: Lazy | None) -> 
 
 
 def _conv(t: Translation, op: ForeignOp) -> None:
-    bias = t.optional(op, 2)
+    weight = t.constant(op.inputs[1])
+    bias = t.bias(op, 2, weight.shape[0] if weight.shape else 0)
     lazy = None if bias is None else lambda: bias.real().reshape(-1)
-    t.give(op, conv(t, op, t.constant(op.inputs[1]), lazy))
+    t.give(op, conv(t, op, weight, lazy))
 
 
 def dense(t: Translation, op: ForeignOp, weight: Constant, transposed: bool, bias: Lazy | None, alpha: float) -> int:
@@ -84,6 +85,8 @@ def _gemm(t: Translation, op: ForeignOp) -> None:
     beta, bias = op.real("beta", 1), t.optional(op, 2)
     weight, transposed = t.constant(op.inputs[1]), bool(op.real("transB"))
     features = weight.shape[0 if transposed else -1] if weight.shape else 0
+    if bias is not None and math.prod(bias.shape) not in (1, features):
+        raise Untranslatable(f"has a bias of shape {list(bias.shape)} for {features} features")
     lazy = None if bias is None else lambda: _bias(bias, features, beta)
     t.give(op, dense(t, op, weight, transposed, lazy, op.real("alpha", 1)))
 

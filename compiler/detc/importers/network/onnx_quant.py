@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
@@ -22,8 +23,10 @@ def scale_zero(t: Translation, scale: str, zero: str) -> tuple[tuple[float, ...]
         return scales, (0,) * len(scales), "u8"
     constant = t.constant(zero)
     zeros = tuple(int(v) for v in constant.stored().reshape(-1))
-    if len(zeros) != len(scales) or not scales:
-        raise Untranslatable(f"has {len(scales)} scales and {len(zeros)} zero points")
+    if len(zeros) != len(scales) or not all(math.isfinite(scale) and scale > 0 for scale in scales) or not scales:
+        raise Untranslatable(
+            f"has {len(scales)} scales and {len(zeros)} zero points, or a scale that is zero or no number"
+        )
     dtype = constant.tensor.dtype if constant.tensor is not None else "i8"
     return scales, zeros, dtype
 
@@ -55,8 +58,7 @@ def read_by(t: Translation, names: Sequence[str], axis: int = 0) -> Constant:
     """A constant of whole numbers as the real ones that they stand for: its name, its scale and its zero."""
     name, scale, zero = names
     scales, zeros, _ = scale_zero(t, scale, zero)
-    constant = t.constant(name)
-    return Constant(constant.tensor, constant.array, scales, zeros, axis % max(1, len(constant.shape)), constant.name)
+    return t.constant(name).read_by(scales, zeros, axis)
 
 
 def _quantize(t: Translation, op: ForeignOp) -> None:
@@ -67,17 +69,17 @@ def _conv(t: Translation, op: ForeignOp) -> None:
     """x, its scale and zero, w, its scale and zero, y's scale and zero, bias: whole numbers of scale x * w."""
     weight = read_by(t, op.inputs[3:6])
     plain = replace(op, inputs=(op.inputs[0], *op.inputs[3:]))
-    bias = _whole_bias(t, op, _at(op, 8), 1, 4)
+    bias = _whole_bias(t, op, 8, (1, 4), weight.shape[0] if weight.shape else 0)
     measured(t, op, onnx_ops.conv(t, plain, weight, bias), op.inputs[6], op.inputs[7])
 
 
-def _whole_bias(t: Translation, op: ForeignOp, name: str, x_scale: int, w_scale: int) -> Lazy | None:
-    if not name:
+def _whole_bias(t: Translation, op: ForeignOp, place: int, scales: tuple[int, int], channels: int) -> Lazy | None:
+    """Whole numbers whose scale is the product of those that the inputs `scales` are."""
+    bias = t.bias(op, place, channels)
+    if bias is None:
         return None
-    bias, scales = t.constant(name), [t.constant(op.inputs[place]) for place in (x_scale, w_scale)]
-    return lambda: (bias.stored().reshape(-1) * scales[0].real().reshape(-1) * scales[1].real().reshape(-1)).astype(
-        "f4"
-    )
+    x, w = (t.constant(op.inputs[number]) for number in scales)
+    return lambda: (bias.stored().reshape(-1) * x.real().reshape(-1) * w.real().reshape(-1)).astype("f4")
 
 
 def _gemm(t: Translation, op: ForeignOp) -> None:
@@ -86,7 +88,8 @@ def _gemm(t: Translation, op: ForeignOp) -> None:
     if op.real("transA") or len(op.inputs) < 8:
         raise Untranslatable("turns the tensor that a picture gives, or gives no whole numbers")
     weight = read_by(t, op.inputs[3:6], axis=0 if turned else 1)
-    bias = _whole_bias(t, op, op.inputs[6], 1, 4)
+    features = weight.shape[0 if turned else -1] if weight.shape else 0
+    bias = _whole_bias(t, op, 6, (1, 4), features)
     alpha = op.real("alpha", 1)
     measured(t, op, onnx_ops.dense(t, op, weight, turned, bias, alpha), op.inputs[7], _at(op, 8))
 

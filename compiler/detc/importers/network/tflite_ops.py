@@ -39,8 +39,8 @@ def _fused(t: Translation, op: ForeignOp, made: Any) -> None:
     t.give(op, t.fused(made, op.word("fused_activation_function")))
 
 
-def _bias(t: Translation, op: ForeignOp) -> Lazy | None:
-    bias = t.optional(op, 2)
+def _bias(t: Translation, op: ForeignOp, channels: int) -> Lazy | None:
+    bias = t.bias(op, 2, channels)
     return None if bias is None else lambda: bias.real().reshape(-1)
 
 
@@ -51,7 +51,7 @@ def _conv(t: Translation, op: ForeignOp) -> None:
     out, rows, columns, per_group = weight.shape
     channels = t.draft(t.map(op.inputs[0])).type.channels
     made = t.conv(
-        op.inputs[0], (out, per_group, rows, columns), lambda: weight.real().transpose(0, 3, 1, 2), _bias(t, op),
+        op.inputs[0], (out, per_group, rows, columns), lambda: weight.real().transpose(0, 3, 1, 2), _bias(t, op, out),
         op.inputs[1:], stride=_pair(op, "stride_h", "stride_w"), sides=_padding(op),
         dilation=_pair(op, "dilation_h_factor", "dilation_w_factor"), groups=max(1, channels // max(1, per_group)),
     )  # fmt: skip
@@ -60,11 +60,11 @@ def _conv(t: Translation, op: ForeignOp) -> None:
 
 def _depthwise(t: Translation, op: ForeignOp) -> None:
     weight = t.constant(op.inputs[1])
-    if len(weight.shape) != 4:
+    if len(weight.shape) != 4 or weight.shape[0] != 1:
         raise Untranslatable(f"has weights of shape {list(weight.shape)}")
     _, rows, columns, out = weight.shape
     made = t.conv(
-        op.inputs[0], (out, 1, rows, columns), lambda: weight.real().transpose(3, 0, 1, 2), _bias(t, op), op.inputs[1:],
+        op.inputs[0], (out, 1, rows, columns), lambda: weight.real().transpose(3, 0, 1, 2), _bias(t, op, out), op.inputs[1:],
         stride=_pair(op, "stride_h", "stride_w"), sides=_padding(op),
         dilation=_pair(op, "dilation_h_factor", "dilation_w_factor"), groups=t.draft(t.map(op.inputs[0])).type.channels,
     )  # fmt: skip
@@ -81,7 +81,7 @@ def _dense(t: Translation, op: ForeignOp) -> None:
     if len(view.axes) != 1:  # a fully connected layer takes all that there is of a picture
         t.values[source + "\0flat"] = t.reshape(source, (1, -1))
         source += "\0flat"
-    _fused(t, op, t.dense(source, weight.real, features, inputs, _bias(t, op), op.inputs[1:]))
+    _fused(t, op, t.dense(source, weight.real, features, inputs, _bias(t, op, features), op.inputs[1:]))
 
 
 def _max_pool(t: Translation, op: ForeignOp) -> None:

@@ -121,6 +121,13 @@ def _one(t: Translation, op: ForeignOp, handlers: dict[str, Handler]) -> Fault |
         fault = Fault(op, "") if handler is None else None
     except Untranslatable as reason:
         fault = Fault(op, str(reason))
+    except (
+        IndexError,
+        ValueError,
+        OverflowError,
+        ZeroDivisionError,
+    ):  # inputs that are missing, axes that are not there ..
+        fault = Fault(op, "has inputs or attributes that do not fit it")
     nodes = tuple(dict.fromkeys(node for value in values for node in _nodes(value)))
     for name in op.outputs:
         t.values[name] = Blocked(nodes)

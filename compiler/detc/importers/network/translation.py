@@ -10,14 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from detc.importers.foreign import ForeignModel, ForeignOp
 from detc.importers.network.drawing import Draft, Drawing, Lazy
-from detc.importers.network.values import Blocked, Constant, Parts, Untranslatable, Value
+from detc.importers.network.values import NUMPY, Blocked, Constant, Parts, Untranslatable, Value
 from detc.importers.network.views import View, merged, order_of, reshaped, sliced, transposed
+from detc.importers.unreadable import short
 from detc.ir.ops.conv import Conv, Linear
 
 if TYPE_CHECKING:
     from detc.importers.network.values import Array
 
 Sides = tuple[int, int, int, int]
+MOST_PARTS = 4096
 
 
 @dataclass(slots=True)
@@ -32,6 +34,8 @@ class Translation:
 
     def value(self, name: str) -> Value:
         if name not in self.values:
+            if not name:
+                raise Untranslatable("leaves out an input that it needs")
             tensor = self.model.tensors[name]
             self.values[name] = Constant(tensor, scales=tensor.scales, zeros=tensor.zeros, axis=tensor.axis, name=name)
         return self.values[name]
@@ -47,8 +51,17 @@ class Translation:
     def constant(self, name: str) -> Constant:
         value = self.value(name)
         if not isinstance(value, Constant):
-            raise Untranslatable(f"reads `{name[:60]}`, which only a constant can be here")
+            raise Untranslatable(f"reads `{short(name)}`, which only a constant can be here")
+        if value.tensor is not None and value.tensor.dtype not in (*NUMPY, "bf16"):
+            raise Untranslatable(f"reads `{short(name)}`, whose numbers are of a kind that is not read")
         return value
+
+    def bias(self, op: ForeignOp, number: int, channels: int) -> Constant | None:
+        """The bias that is input number `number`: one number a channel."""
+        found = self.optional(op, number)
+        if found is not None and prod(found.shape) != channels:
+            raise Untranslatable(f"has a bias of shape {list(found.shape)} for {channels} channels")
+        return found
 
     def optional(self, op: ForeignOp, number: int) -> Constant | None:
         """The constant that is input `number`, None where it is left out."""
@@ -112,10 +125,11 @@ class Translation:
     def weighted(self, node: int, weight: Lazy, bias: Lazy | None, key: tuple[Any, ...]) -> None:
         """Gives a layer its weights; where another has them by the same `key` already, they are shared."""
         draft = self.draft(node)
-        key = (draft.op.name, type(draft.op), *key, draft.type.channels)
-        owner = self.drawing.shared.setdefault(key, node) if all(part is not None for part in key[2:3]) else node
-        if owner != node:
+        key = (draft.op.name, *key, draft.type.channels)
+        owner = self.drawing.shared.setdefault(key, node)
+        if owner != node and owner not in self.drawing.private:
             draft.module = owner
+            self.drawing.lent.add(owner)
             return
         draft.weights["weight"] = weight
         if bias is not None:
@@ -197,6 +211,8 @@ class Translation:
         for name in sources:
             value = self.value(name)
             views += value.views if isinstance(value, Parts) else [self.view(name)]
+        if len(views) > MOST_PARTS:
+            raise Untranslatable(f"puts {len(views):,} tensors one behind the other; at most {MOST_PARTS:,} are taken")
         axis = axis % len(views[0].sizes)
         if len(views[0].axes) == 3 and axis == 1 + self.drawing.order.index(0):
             focus = self._squares(views)

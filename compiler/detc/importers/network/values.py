@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -77,7 +78,23 @@ class Constant:
 
     def numbers(self) -> list[int]:
         """Its whole numbers, one after the other: shapes, axes and the like."""
-        return [int(n) for n in self.stored().reshape(-1)[:64]]
+        found = self.stored().reshape(-1)[:64]
+        if found.dtype.kind not in "iub":
+            raise Untranslatable("reads real numbers where it needs whole ones")
+        return [int(n) for n in found]
+
+    def read_by(self, scales: tuple[float, ...], zeros: tuple[int, ...], axis: int) -> Constant:
+        """Its whole numbers as the real ones that they stand for. Raises Untranslatable where the scales do not fit them."""
+        axis = axis % max(1, len(self.shape))
+        if len(scales) != len(zeros) or (
+            len(scales) > 1 and (axis >= len(self.shape) or self.shape[axis] != len(scales))
+        ):
+            raise Untranslatable(
+                f"has {len(scales)} scales and {len(zeros)} zero points for numbers of {list(self.shape)}"
+            )
+        if not all(math.isfinite(scale) and scale > 0 for scale in scales):
+            raise Untranslatable("has a scale that is zero, negative or no number")
+        return Constant(self.tensor, self.array, scales, zeros, axis, self.name)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from detc.importers.network.drawing import Lazy
+from detc.importers.unreadable import Unreadable
 
 
 def write_weights(path: Path, weights: Mapping[str, Lazy], ranges: Mapping[str, tuple[float, float]]) -> None:
     """float32 tensors by state_dict key; `ranges`, if any, stand as JSON in the metadata: {layer: [low, high]}. The file is
-    whole or not there. Raises OSError."""
+    whole or not there. Raises OSError, and Unreadable for weights that are no numbers."""
     import numpy as np
 
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
@@ -27,6 +28,8 @@ def write_weights(path: Path, weights: Mapping[str, Lazy], ranges: Mapping[str, 
         with open(body, "wb") as file:
             for name, read in weights.items():
                 array = np.ascontiguousarray(read(), "<f4")
+                if not np.isfinite(array).all():
+                    raise Unreadable(f"`{name}` holds numbers that are none (NaN or infinity)")
                 file.write(array.tobytes())
                 header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [at, at + array.nbytes]}
                 at += array.nbytes

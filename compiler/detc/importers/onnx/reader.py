@@ -73,10 +73,9 @@ class _Reading:
         ops = tuple(op for node in graph.node if (op := self.op(node)) is not None)
         for name in (name for op in ops for name in (*op.inputs, *op.outputs) if name):
             self.tensors.setdefault(name, ForeignTensor(name, (), "other"))
-        inputs = tuple(i.name for i in graph.input if self.tensors[i.name].data is None)
-        return ForeignModel(
-            "onnx", self.tensors, ops, inputs, tuple(o.name for o in graph.output), graph.name[:LONGEST_NAME]
-        )
+        inputs, outputs = (tuple(_text(one.name) for one in given) for given in (graph.input, graph.output))
+        inputs = tuple(name for name in inputs if self.tensors[name].data is None)
+        return ForeignModel("onnx", self.tensors, ops, inputs, outputs, _text(graph.name)[:LONGEST_NAME])
 
     def described(self, info: Any) -> ForeignTensor:
         """A tensor whose type the file states; an open side, or one without a number, is -1."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 from detc.importers.foreign import ELEMENT_BYTES, ForeignModel, ForeignOp, ForeignTensor, Value
@@ -104,6 +105,8 @@ def _check(tensor: ForeignTensor) -> None:
         return
     if len(tensor.scales) != len(tensor.zeros):
         raise Unreadable(f"tensor `{name}` has {len(tensor.scales)} scales and {len(tensor.zeros)} zero points")
+    if tensor.data is not None and not all(math.isfinite(scale) and scale > 0 for scale in tensor.scales):
+        raise Unreadable(f"tensor `{name}` has a scale that is zero, negative or no number")
     if len(tensor.scales) > 1:
         inside = 0 <= tensor.axis < len(tensor.shape)
         if not inside or len(tensor.scales) != tensor.shape[tensor.axis]:
