@@ -64,6 +64,7 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
             done.units, done.errors, done.brief = part.units, part.errors, part.brief
+            done.timeline = part.timeline
             chosen.graph = part.graph or chosen.graph
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     gates += program.target.gates if program.target else []
@@ -110,6 +111,7 @@ def _compile_model(program: Program, model: Model, optimize: bool) -> Compilatio
         judgement.units,
         judgement.errors,
         judgement.brief,
+        judgement.timeline,
     )
 
 

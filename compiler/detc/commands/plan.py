@@ -1,4 +1,5 @@
-"""What a build would write or change, file by file, with -v line by line. No file is touched."""
+"""What a build would write or change, file by file, with -v line by line, and the memory of the net step by step where the target
+plans it. No file is touched."""
 
 from __future__ import annotations
 
@@ -23,6 +24,7 @@ def run(args: argparse.Namespace) -> int:
     from detc.diagnostics import has_errors
     from detc.report.ansi import standard_output
     from detc.report.text import report_text
+    from detc.report.timeline import timeline_text
 
     compilation = load(args, networks=True)
     terminal = standard_output()
@@ -50,5 +52,7 @@ def run(args: argparse.Namespace) -> int:
         lines.append(terminal.paint(f"  {signs[change.action]} {change.path}", colours[change.action]))
         if change.diff and args.verbose:
             lines += [terminal.paint(f"      {line}", "dim") for line in change.diff.splitlines()]
+    if compilation.timeline is not None and not args.quiet:
+        lines += ["", timeline_text(compilation.timeline, terminal)]
     deliver("\n".join(lines) + "\n", None)
     return OK

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from detc.diagnostics import Finding, Source, Span
-from detc.report.figures import amount, count, short
+from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
 from detc.report.picture import net_picture
 from detc.report.subject import Compilation
 from detc.report.text import said_of, tally, title_of
+from detc.report.timeline import timeline_svg
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
 
@@ -35,6 +36,8 @@ def report_html(compilation: Compilation) -> str:
         figures=_figures(compilation),
         bars=[_bar(entry) for entry in compilation.limits],
         picture=Markup(net_picture(compilation)),
+        timeline=Markup(timeline_svg(compilation.timeline)),
+        peak=_peak(compilation),
         groups=compilation.groups,
         titles=titles,
         rows=rows,
@@ -59,6 +62,15 @@ def _figures(compilation: Compilation) -> list[tuple[str, str, str]]:
         elif value:
             shown.append((title_of(name, compilation), str(value), str(value)))
     return shown
+
+
+def _peak(compilation: Compilation) -> tuple[str, str, list[tuple[str, str, str]]] | None:
+    """(step, bytes, (name, kind, bytes) of all that is alive) where the memory is fullest."""
+    timeline = compilation.timeline
+    if timeline is None or not timeline.moments:
+        return None
+    name, need = timeline.moments[timeline.peak]
+    return name, size(need), [(p.name, p.kind, size(p.bytes)) for p in timeline.alive(timeline.peak)]
 
 
 def _headline(compilation: Compilation) -> str:

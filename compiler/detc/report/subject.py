@@ -7,6 +7,7 @@ from typing import Any
 
 from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph
+from detc.report.timeline import Timeline
 from detc.semantics.program import Deploy, Model, Program
 
 
@@ -34,6 +35,7 @@ class Compilation:
     units: dict[str, str] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     brief: dict[str, str] = field(default_factory=dict)
+    timeline: Timeline | None = None
     deploy: Deploy | None = None
 
     @property

@@ -12,6 +12,7 @@ from detc.report.ansi import Terminal, table
 from detc.report.figures import amount, count, short
 from detc.report.layers import layer_table
 from detc.report.subject import Compilation
+from detc.report.timeline import timeline_text
 
 BAR = 24
 ROUGH = 10
@@ -38,6 +39,7 @@ def report_text(
         parts += [bars(compilation, terminal), facts(compilation, terminal)]
         if tables:
             parts += [group_table(compilation, terminal), layers(compilation, terminal)]
+            parts.append(timeline_text(compilation.timeline, terminal))
     if findings:
         parts.append(render_findings(findings, compilation.program.sources, terminal.color, not full).rstrip("\n"))
     return "\n\n".join(part for part in parts if part) + "\n"

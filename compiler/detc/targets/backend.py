@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from detc.diagnostics import Finding
 from detc.ir.graph import Graph
 from detc.passes.context import Pass
+from detc.report.timeline import Timeline
 from detc.semantics.program import Model, Target
 
 
@@ -20,7 +21,8 @@ class Judgement:
     parts that run together, in order, for tables and pictures: {"name", "about", "why", "layers": [{"name", "read", "written"},
     ..]}, in bytes of `memory`, which is the name of a budget bar. `titles` say what metrics are called on paper,
     `units` what they are measured in ("B", "ms"; names that end in `_bytes` need none), `errors` by what share estimates may be
-    wrong. `brief` names the metrics that tell `ram`, `cores`, `flash` and `latency_ms` where many nets are compared.
+    wrong. `brief` names the metrics that tell `ram`, `cores`, `flash` and `latency_ms` where many nets are compared. `timeline`
+    is the memory step by step.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -34,6 +36,7 @@ class Judgement:
     units: dict[str, str] = field(default_factory=dict)
     errors: dict[str, float] = field(default_factory=dict)
     brief: dict[str, str] = field(default_factory=dict)
+    timeline: Timeline | None = None
 
 
 class Judge(Protocol):

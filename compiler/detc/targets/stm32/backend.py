@@ -18,6 +18,7 @@ from detc.targets.stm32.plan import Plan, plan_json
 from detc.targets.stm32.pools import Room
 from detc.targets.stm32.st_graph import of_graph
 from detc.targets.stm32.st_rules import read_rules
+from detc.targets.stm32.timeline import timeline_of
 from detc.targets.stm32.verify import verify_plan
 
 
@@ -41,6 +42,7 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
         units=UNITS,
         errors=errors(costs),
         brief=brief(own, target),
+        timeline=timeline_of(own.arena) if own else None,
     )
 
 

@@ -27,9 +27,9 @@ class Schedule:
         self.by_rows = [rows_of(steps, step) is not None for step in steps.steps]
         self.first = {steps.input: -1} | {step.output: n for n, step in enumerate(steps.steps)}
         self.last = dict(self.first)
-        for number, step in enumerate(steps.steps):
-            for name in steps.reads(step):
-                self.last[name] = number
+        self.reads = [steps.reads(step) for step in steps.steps]
+        for number, reads in enumerate(self.reads):
+            self.last |= dict.fromkeys(reads, number)
         for name in steps.kept:
             self.last[name] = len(steps.steps)
         changes = [0] * (len(steps.steps) + 2)
@@ -39,6 +39,7 @@ class Schedule:
         self.crossing = list(accumulate(changes))
         """Bytes of what is made before a step and read by it or later."""
         self.known: dict[tuple[Run, bool], Slot] = {}
+        self.known_needs: dict[tuple[Run, bool], int] = {}
 
     def slots(self) -> tuple[Slot, ...]:
         return tuple(self.slot(run) for run in self.runs)
@@ -53,6 +54,11 @@ class Schedule:
 
     def need(self, run: Run, guess: bool = False) -> int:
         """Bytes that a slot cannot do without, as `House.needs` counts them."""
+        if (run, guess) not in self.known_needs:
+            self.known_needs[run, guess] = self._need(run, guess)
+        return self.known_needs[run, guess]
+
+    def _need(self, run: Run, guess: bool) -> int:
         slot, (first, last) = self.slot(run, guess), run
         out = rounded(self.steps.bytes(slot.output))
         saved = 0
@@ -69,11 +75,8 @@ class Schedule:
 
     def at_least(self, run: Run) -> int:
         """Bytes that a stream of these steps needs at any rate."""
-        dying = sum(
-            rounded(self.steps.bytes(n))
-            for n, at in self.last.items()
-            if run[0] <= at <= run[1] and self.first[n] < run[0]
-        )
+        read = {name for reads in self.reads[run[0] : run[1] + 1] for name in reads}
+        dying = sum(rounded(self.steps.bytes(n)) for n in read if self.last[n] <= run[1] and self.first[n] < run[0])
         return self.crossing[run[0]] + max(0, rounded(self.steps.bytes(self.steps.steps[run[1]].output)) - dying)
 
     def may_stream(self, run: Run) -> bool:
@@ -88,14 +91,12 @@ class Schedule:
 
     def around(self, index: int) -> Iterator[tuple[int, int]]:
         """(first, last) numbers of slots that could be one stream with slot `index` in it, the shortest first."""
-        steps = lambda low, high: self.runs[high][1] - self.runs[low][0] + 1  # noqa: E731
         spans = [
-            (low, high)
+            (self.runs[high][1] - self.runs[low][0] + 1, low, high)
             for low in range(max(0, index - MOST_STEPS), index + 1)
             for high in range(max(index, low + 1), min(len(self.runs), low + MOST_STEPS))
-            if steps(low, high) <= MOST_STEPS
         ]
-        for low, high in sorted(spans, key=lambda span: (steps(*span), span)):
+        for _, low, high in sorted(span for span in spans if span[0] <= MOST_STEPS):
             if self.may_stream((self.runs[low][0], self.runs[high][1])):
                 yield low, high
 
