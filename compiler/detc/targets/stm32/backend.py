@@ -30,8 +30,10 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
         return Judgement((*lacking, *(rules if isinstance(rules, tuple) else ())))
     own, plan, found = _own(graph, model, target, optimize)
     seen = foreign_model(model) or of_graph(graph)
-    if seen is None:
+    if seen is None:  # ST's tool has no operator for a layer either, so what detc's own code lacks decides
         return Judgement((*lacking, *found), plan)
+    if own is None and not own_runtime(target):
+        found = tuple(replace(finding, level="warning") for finding in found)
     costs = costs_of(seen, target, rules)
     return Judgement(
         findings=(*lacking, *found, *check_costs(costs, target)),
@@ -52,8 +54,7 @@ def _own(
     """The net in detc's own C code: its costs and its plan, None where a layer has no kernel, and the findings."""
     steps, found = steps_of(graph, model)
     if found:
-        grave = own_runtime(target)
-        return None, None, found if grave else tuple(replace(finding, level="warning") for finding in found)
+        return None, None, found
     rooms = [Room(pool.name, pool.address, pool.room) for pool in usable(target)]
     steps, arena = plan_net(steps, rooms, optimize)
     plan = plan_json(steps, arena)
