@@ -95,6 +95,12 @@ def test_the_channels_of_a_softmax_may_stand_in_a_map_of_one_cell(tmp_path: Path
     )
 
 
+@pytest.mark.parametrize("word", ["none", '"none"', "linear"])
+def test_soft_takes_each_word_that_its_help_lists(tmp_path: Path, word: str) -> None:
+    body = BODIES["gnetdet"].replace("{ ", f"{{ soft = {word}  ")
+    assert options(tmp_path, body)["soft"] == word.strip('"')
+
+
 WRONG = [
     ("yolo_v1", "4 * 13", "50", "HED117", "50 features; a yolo_v1 head with these options reads 2 * 2 * (2 * 5 + 3) = 52"),
     ("yolo_v1", "grid = p5 ", "", "HED115", "`grid` takes a tensor"),

@@ -155,6 +155,8 @@ class Word(Kind):
         if isinstance(expr, tree.Name) and (expr.id in self.words or not at.bound(expr.id)):
             return expr.id if expr.id in self.words else at.unknown_word(expr, key, expr.id, self.words)
         value = at.plain(expr)
+        if value is None and "none" in self.words:  # the language's own `none`
+            return "none"
         if value is MISSING or (isinstance(value, str) and value in self.words):
             return value
         return at.unknown_word(expr, key, value if isinstance(value, str) else at.text(expr), self.words)
