@@ -76,9 +76,15 @@ def test_external_ram_is_used_only_where_it_is_asked_for(capsys: pytest.CaptureF
     assert finding["level"] == "warning" and "picture of" in finding["help"]
 
 
-def test_operators_without_a_kernel_are_all_told(capsys: pytest.CaptureFixture[str]) -> None:
-    done = report("yolo_kp", "stm32h747i_disco", capsys)
+@pytest.mark.parametrize("board", ["stm32h747i_disco", "stm32n6570_dk"])
+def test_operators_without_a_kernel_are_all_told(board: str, capsys: pytest.CaptureFixture[str]) -> None:
+    done = report("yolo_kp", board, capsys)
     assert not done["fits"] and len(findings(done, "STM301")) > 3 and "ram_st" not in done["metrics"]
+
+
+def test_a_version_that_is_refused_is_one_mistake(capsys: pytest.CaptureFixture[str]) -> None:
+    done = report("st_yolo_lc_v1", "stm32h747i_disco", capsys, "target.tool=9.9")
+    assert [finding["code"] for finding in done["findings"] if finding["level"] == "error"] == ["PAR122"]
 
 
 def test_version_4_says_that_nothing_is_published_for_it(capsys: pytest.CaptureFixture[str]) -> None:

@@ -85,7 +85,12 @@ def _facts(target: Target, version: str, optimization: str, seen: set[str]) -> d
 
 
 def read_rules(target: Target) -> StRules | tuple[Finding, ...]:
-    """The rules of the target's tool, or a finding for each number that is missing or of the wrong kind."""
+    """The rules of the target's tool, or a finding for each number that is missing or of the wrong kind.
+
+    No findings and no rules where the version was refused (`--set target.tool=9.9`): that has been told, and it lacks everything.
+    """
+    if TOOL not in target.params:
+        return ()
     facts = tool_facts(target)
     kinds = {"int": int, "float": (int, float), "bool": bool}
     values, found = {}, []
