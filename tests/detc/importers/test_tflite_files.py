@@ -76,8 +76,8 @@ def test_flipped_bytes_end_in_a_model_or_a_finding(path: Path) -> None:
     """Whatever comes of a flipped byte, nothing is raised and no memory is taken that the file does not account for."""
     content = lite_net()
     rng = random.Random(1)
-    for number in range(150):
-        if number == 120:
+    for number in range(90):
+        if number == 70:
             tracemalloc.start()
         damaged = bytearray(content)
         for _ in range(rng.randint(1, 4)):

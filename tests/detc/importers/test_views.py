@@ -20,7 +20,7 @@ def places(view: View) -> np.ndarray:
     return flat.reshape(view.sizes)
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(st.data())
 def test_reshapes_transposes_and_slices_are_those_of_numpy(data: st.DataObject) -> None:
     shape = tuple(data.draw(st.sampled_from((1, 2, 3, 4, 6, 8))) for _ in range(3))
