@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from stm32_nets import STM32, edited, facts_of, target_of
+from stm32_nets import SPECS, STM32, edited, facts_of, target_of
 
 from detc.cli import main
 from detc.targets import builtin_names, judged_names
@@ -66,24 +66,15 @@ def test_all_are_listed_and_boards_are_what_a_net_is_put_on(capsys: pytest.Captu
     assert "nucleo_h743zi  extends stm32h743zi < stm32h7 < cortex_m7 < stm32" in capsys.readouterr().out
 
 
-OWN = """## A camera with an STM32H743 and 8 MiB of SDRAM.
-target mycam extends stm32h743zi {
-  core { clock = 400 MHz }
-  memory axi { application = 64 KiB }
-  memory sdram { address = 0xc0000000  size = 8 MiB  external = true }
-  buffer camera  { memory = axi  size = 100 KiB }
-  buffer display { memory = sdram  size = 600 KiB }
-  memory sram4 = none
-  tool = "10.0.0"
-}
-"""
+PAGE = Path(__file__).parents[3] / "docs" / "stm32.md"
 
 
 def test_a_board_of_one_s_own_is_ten_lines(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert len(OWN.splitlines()) <= 10
-    (tmp_path / "mycam.det").write_text(OWN, encoding="utf-8")
+    own = PAGE.read_text(encoding="utf-8").split("```det\n")[1].split("```")[0]
+    assert len(own.splitlines()) <= 10
+    (tmp_path / "mycam.det").write_text(own, encoding="utf-8")
     spec = tmp_path / "mine.det"
-    spec.write_text(Path("specs/st_yolo_lc_v1.det").read_text(encoding="utf-8"), encoding="utf-8")
+    spec.write_text((SPECS / "st_yolo_lc_v1.det").read_text(encoding="utf-8"), encoding="utf-8")
     assert main(["check", str(spec), "--target", "mycam", "--format", "json"]) == 0
     report = json.loads(capsys.readouterr().out)
     bars = {bar["name"]: bar["limit"] for bar in report["limits"]}

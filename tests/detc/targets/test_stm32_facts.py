@@ -144,12 +144,12 @@ def test_editing_a_number_of_a_board_changes_a_figure_or_the_verdict(
 
 
 def test_spilling_costs_the_time_that_the_facts_say(tmp_path: Path) -> None:
-    def milliseconds(*edit: str) -> float:
+    def milliseconds(old: str = "", new: str = "") -> float:
         target = edited(tmp_path, "stm32n6570_dk", "planning = 2", "planning = 9")
-        if edit:
+        if old:
             text = (tmp_path / "my_stm32n6570_dk.det").read_text(encoding="utf-8")
             (tmp_path / "other.det").write_text(
-                text.replace("my_stm32n6570_dk", "other").replace(*edit), encoding="utf-8"
+                text.replace("my_stm32n6570_dk", "other").replace(old, new), encoding="utf-8"
             )
             target = target_of("other", tmp_path)
         return float(verdict(target, "mb")[0]["latency_ms_est"])
@@ -179,7 +179,7 @@ def test_no_number_of_the_files_stands_in_python() -> None:
     for name in mine:
         for path in Path(package.__file__).parent.glob(f"{name}.py"):
             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-                if isinstance(node, ast.Constant) and type(node.value) in (int, float) and node.value != 1000:
+                if isinstance(node, ast.Constant) and isinstance(node.value, int | float) and node.value != 1000:
                     assert float(node.value) not in values, f"{path.name}:{node.lineno} holds {node.value}"
 
 

@@ -32,7 +32,7 @@ def pair(kind: str, before: tuple[int, ...], after: tuple[int, ...], later: str 
     return ops.op("other", f"y {later}".strip(), "z").done()
 
 
-SAME3 = {"kernel": (3, 3), "padding": (2, 2)}
+SAME3: dict[str, Any] = {"kernel": (3, 3), "padding": (2, 2)}
 
 
 @pytest.mark.parametrize(

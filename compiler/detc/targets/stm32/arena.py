@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
+from detc.targets.stm32.alike import Alike
 from detc.targets.stm32.exact import best_place
 from detc.targets.stm32.order import BEAM, OPTIMIZED_BEAM, reordered
 from detc.targets.stm32.planners import Placed, best_of, improved, place_like
@@ -79,7 +81,7 @@ def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> A
 
     `optimize` looks for longer, for a smaller one.
     """
-    slots, house, plan = _smallest(steps, optimize)
+    slots, house, plan = _smallest(Alike(repr(steps), steps), optimize)
     whole = tuple(rooms) or (Room("ram", 0, plan.bytes),)
     places: Places = [(0, offset) for offset in plan.offsets]
     fits, planner = plan.bytes <= whole[0].bytes, plan.planner
@@ -88,8 +90,10 @@ def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> A
     return Arena(slots, house, tuple(house.needs()), whole, places, fits, planner)
 
 
-def _smallest(steps: Steps, optimize: bool) -> tuple[tuple[Slot, ...], House, Placed]:
+@lru_cache(maxsize=32)
+def _smallest(alike: Alike[Steps], optimize: bool) -> tuple[tuple[Slot, ...], House, Placed]:
     """The schedule and the plan of fewest bytes in one memory."""
+    steps = alike.value
     schedule = Schedule(steps, OPTIMIZED_LOOKS if optimize else LOOKS)
     schedule.lower()
     tried: list[tuple[Schedule, House, Placed]] = []

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph
 from detc.semantics.program import Model, Target
 from detc.targets.backend import Judgement, TargetBackend
+from detc.targets.stm32.alike import Alike
 from detc.targets.stm32.arena import plan_net
 from detc.targets.stm32.costs import check_costs, costs_of, foreign_model
 from detc.targets.stm32.lowering import steps_of
@@ -59,8 +61,15 @@ def _own(
     steps, arena = plan_net(steps, rooms, optimize)
     plan = plan_json(steps, arena)
     own = OwnCosts(steps, arena, boxes_of(model, steps), next((node.span for node in graph.inputs), None))
-    checked = verify_plan(plan, target) if arena.fits else ()
+    # A board changes a plan only by what it holds: the verdict on the same places in the same memories is the same.
+    key = (repr(steps), repr(arena.slots), tuple(arena.house.tenants), tuple(arena.places))
+    checked = _verified(Alike(key, plan)) if arena.fits else ()
     return own, plan, (*checked, *check_own_costs(own, target))
+
+
+@lru_cache(maxsize=4)
+def _verified(plan: Alike[Plan]) -> tuple[Finding, ...]:
+    return verify_plan(plan.value)
 
 
 BACKEND = TargetBackend(name="stm32", judge=judge)

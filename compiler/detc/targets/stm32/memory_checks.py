@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from detc.diagnostics import Finding, Related, Rule, Span
-from detc.diagnostics.finding import USED_HERE
+from detc.diagnostics.finding import USED_HERE, Level
 from detc.report.figures import size
 from detc.semantics.program import Target
 from detc.targets.bounds import place
@@ -163,7 +164,7 @@ def check_own(
 ) -> Iterator[Finding]:
     """detc's own code: `needed` bytes of arena, `largest` its largest tensor, and `boxes` of post-processing."""
     pools = usable(target)
-    level = None if own_runtime(target) else "warning"
+    level: Level | None = None if own_runtime(target) else "warning"
     biggest, room = max(pools, key=lambda pool: pool.room), sum(pool.room for pool in pools)
     if not fits:
         for name, bytes in largest.alive:
@@ -204,7 +205,7 @@ def check_own(
 def check_st(peak: Peak, needed: int, margin: float, tool: str, target: Target, remedy: str) -> Iterator[Finding]:
     """The code of ST's tool: `needed` bytes in one pool, wrong by `margin` of it at most."""
     pool = max(usable(target), key=lambda pool: pool.room)
-    facts = {"actual": size(needed), "allowed": size(pool.room), "target": target.name, "tool": tool}
+    facts: dict[str, Any] = {"actual": size(needed), "allowed": size(pool.room), "target": target.name, "tool": tool}
     if needed > pool.room:
         yield ST_RAM(
             peak.span,
@@ -241,7 +242,7 @@ def check_flash(weights: int, code: int, target: Target) -> Iterator[Finding]:
     inside = sum(pool.room for pool in pools if not pool.external)
     outside = sum(pool.room for pool in pools if pool.external)
     pool = next((pool for pool in pools if pool.room), pools[0])
-    facts = {"actual": size(weights + code), "target": target.name}
+    facts: dict[str, Any] = {"actual": size(weights + code), "target": target.name}
     if weights + code <= inside:
         return
     if (code <= inside and weights <= outside) or weights + code <= outside:

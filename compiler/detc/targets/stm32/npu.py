@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 from detc.diagnostics import Finding, Rule
 from detc.report.figures import size
@@ -106,7 +107,7 @@ def npu_latency(model: StModel, weights: int, plan: NpuPlan, npu: Section) -> Es
 
 def check_npu(peak: Peak, plan: NpuPlan, target: Target, npu: Section, remedy: str) -> Iterator[Finding]:
     """Whether the net stays in the pools that the neural processor reaches inside the chip, or in all that it reaches."""
-    facts = {"name": peak.name, "target": target.name, "alive": peak.words(), "remedy": remedy}
+    facts: dict[str, Any] = {"name": peak.name, "target": target.name, "alive": peak.words(), "remedy": remedy}
     pools = plan.pools or plan.outer
     if not pools or plan.low > plan.room + plan.outer_room:
         related = peak.related(pools[0]) if pools else ()

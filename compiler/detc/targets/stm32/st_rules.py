@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 from detc.diagnostics import Finding, Rule
 from detc.semantics.program import Fact, Target
@@ -92,15 +93,16 @@ def read_rules(target: Target) -> StRules | tuple[Finding, ...]:
     if TOOL not in target.params:
         return ()
     facts = tool_facts(target)
-    kinds = {"int": int, "float": (int, float), "bool": bool}
-    values, found = {}, []
+    kinds: dict[str, tuple[type, ...]] = {"int": (int,), "float": (int, float), "bool": (bool,)}
+    values: dict[str, Any] = {}
+    found: list[Finding] = []
     for field in fields(StRules):
         fact = facts.get(field.name)
         wanted = kinds[str(field.type)]
         good = (
-            fact is not None and isinstance(fact.value, wanted) and (wanted is bool or not isinstance(fact.value, bool))
+            fact is not None and isinstance(fact.value, wanted) and (bool in wanted or not isinstance(fact.value, bool))
         )
-        if fact is not None and good and (wanted is bool or fact.value >= 0):
+        if fact is not None and good and (bool in wanted or fact.value >= 0):
             values[field.name] = fact.value
         else:
             path = f'tool "{tool_of(target)}" . {field.name}'
