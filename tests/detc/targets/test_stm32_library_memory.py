@@ -12,12 +12,13 @@ from stm32_nets import STM32, lowered, target_of
 
 from detc.library import library_names
 from detc.semantics.program import Target
-from detc.targets.stm32.arena import plan_arena
+from detc.targets.stm32.arena import plan_net
 from detc.targets.stm32.costs import StCosts, costs_of
 from detc.targets.stm32.facts import flashes, memories
 from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.npu import npu_of
 from detc.targets.stm32.plan import arena_json
+from detc.targets.stm32.schedule import Schedule
 from detc.targets.stm32.st_graph import of_graph
 from detc.targets.stm32.st_rules import StRules, read_rules
 from detc.targets.stm32.steps import Steps
@@ -101,9 +102,9 @@ def row_of(spec: str, fitting: list[Board]) -> Row | None:
             if board and less:
                 costs, steps = less
                 break
-    arena = arena_json(steps, plan_arena(steps, ()))
+    arena = arena_json(*plan_net(steps, ()))
     side = steps.tensors[steps.input][0]
-    return Row(spec, side, costs.bytes, arena["alone"], arena["bound"], arena["bytes"], board)
+    return Row(spec, side, costs.bytes, Schedule(steps, 0).fullest(), arena["bound"], arena["bytes"], board)
 
 
 def test_a_small_detector_needs_less_than_st_s_tool_and_less_than_its_steps_alone() -> None:
