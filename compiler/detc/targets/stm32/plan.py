@@ -65,7 +65,7 @@ def plan_json(steps: Steps, arena: Arena) -> Plan:
 
 def arena_json(steps: Steps, arena: Arena) -> Plan:
     """Where everything lies. `bytes` are used in all; no plan of this schedule needs fewer than `bound`, those of step `peak`,
-    and none without streams fewer than `alone`."""
+    and none of this order without streams fewer than `alone`."""
     spots = {
         tenant.name: {"pool": arena.rooms[room].name, "offset": offset}
         for tenant, (room, offset) in zip(arena.house.tenants, arena.places, strict=True)
