@@ -16,9 +16,11 @@ from int8_nets import program as random_program  # noqa: E402
 from stm32_plans import in_windows, plan_apart, planned  # noqa: E402
 from stm32_tiny import HEAD, LOCK, tiny_program  # noqa: E402
 
+from detc.targets.stm32.scratch import ALIGNMENT  # noqa: E402
 from detrt.devices.stm32.arithmetic import Int8  # noqa: E402
 from detrt.devices.stm32.c import write  # noqa: E402
 from detrt.devices.stm32.c.machines import MACHINES  # noqa: E402
+from detrt.devices.stm32.c.profiling import profile  # noqa: E402
 from detrt.devices.stm32.c.running import Runner  # noqa: E402
 from detrt.devices.stm32.postprocess import detect, form_of, outputs_of  # noqa: E402
 from detrt.devices.stm32.program import Program  # noqa: E402
@@ -109,6 +111,19 @@ def test_random_networks_on_emulated_boards_equal_the_simulator(
 ) -> None:
     needs_emulator(needs_program)
     run_nets(SEEDS[number::3], EMULATED[number], "-DTRACE", tmp_path)
+
+
+@pytest.mark.long
+def test_streams_write_the_bytes_of_the_plan_and_no_more(tmp_path: Path, needs_program: Needs) -> None:
+    """The memory is painted before the run and read after it; what lies last may end up to 7 bytes before a multiple of 8."""
+    needs_emulator(needs_program)
+    for seed in (1, 9, 15):
+        case = random_net(seed)
+        arena = (plan := planned(case.lock["plan"], seed))["arena"]
+        assert arena["streams"]
+        write(random_program(seed), plan, case.lock, None, tmp_path / str(seed))
+        written = sum(profile(tmp_path / str(seed), MACHINES["qemu-m7"]).pools.values())
+        assert 0 <= arena["bytes"] - written < ALIGNMENT, seed
 
 
 def second_number(name: str, change: int) -> Callable[[str], str]:
