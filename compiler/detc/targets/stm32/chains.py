@@ -15,8 +15,11 @@ Chain = tuple[tuple[int, int], ...]
 
 
 def chains(house: House, needs: Sequence[int], floor: int) -> list[Chain]:
-    """All tenants as chains: those of slots that need at least `floor` bytes are linked where that saves bytes."""
-    tenants = house.tenants
+    """All tenants as chains: those of slots that need at least `floor` bytes are linked where that saves bytes.
+
+    A chain ends before it gets longer than the fullest slot: each link lies a little lower, and no plan has more room than that.
+    """
+    tenants, most = house.tenants, max(needs, default=0)
     links: dict[int, tuple[int, int, int]] = {}
     for (out, source), apart in house.overlaps.items():
         below, above = tenants[out].bytes, tenants[source].bytes
@@ -24,18 +27,22 @@ def chains(house: House, needs: Sequence[int], floor: int) -> list[Chain]:
         if needs[tenants[out].first] >= floor and saved > max(0, links[out][0] if out in links else 0):
             links[out] = (saved, source, apart)
     following = {source: (out, apart) for out, (_, source, apart) in links.items()}
+    starts = [tenant for tenant in range(len(tenants)) if tenant not in links]
     found = []
-    for start in range(len(tenants)):
-        if start in links:
-            continue
-        chain, at = [(start, 0)], 0
+    while starts:
+        chain, at = [(starts.pop(), 0)], 0
+        low, high = 0, tenants[chain[0][0]].bytes
         while chain[-1][0] in following:
             out, apart = following[chain[-1][0]]
             at -= apart
+            low, high = min(low, at), max(high, at + tenants[out].bytes)
+            if high - low > most:
+                starts.append(out)
+                break
             chain.append((out, at))
         lowest = min(at for _, at in chain)
         found.append(tuple((tenant, at - lowest) for tenant, at in chain))
-    return found
+    return sorted(found)
 
 
 def extent(house: House, chain: Chain) -> int:

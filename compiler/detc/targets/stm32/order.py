@@ -13,14 +13,25 @@ BEAM, OPTIMIZED_BEAM = 8, 200
 
 @dataclass(frozen=True, slots=True)
 class _Partial:
-    """Some steps that have run: as bits in `done`, in order in `ran`. `live` are the bytes kept behind them, `peak` the most
-    bytes that one of them needed, `total` the sum of what was kept from step to step."""
+    """Some steps that have run: as bits in `done`, the `last` of them behind those of `before`. `ready` may run next. `live` are
+    the bytes kept, `peak` the most bytes that a step needed, `total` the sum of what was kept from step to step."""
 
     peak: int
     total: int
     live: int
     done: int
-    ran: tuple[int, ...]
+    ready: frozenset[int]
+    last: int = -1
+    before: _Partial | None = None
+
+    def ran(self) -> list[int]:
+        """The steps in their order."""
+        steps: list[int] = []
+        partial: _Partial | None = self
+        while partial is not None and partial.before is not None:
+            steps.append(partial.last)
+            partial = partial.before
+        return steps[::-1]
 
 
 def reordered(steps: Steps, beam: int) -> Steps:
@@ -30,7 +41,7 @@ def reordered(steps: Steps, beam: int) -> Steps:
     given = search.given()
     if (found.peak, found.total) >= (given.peak, given.total):
         return steps
-    return replace(steps, steps=[steps.steps[number] for number in found.ran])
+    return replace(steps, steps=[steps.steps[number] for number in found.ran()])
 
 
 class _Search:
@@ -40,7 +51,12 @@ class _Search:
         maker = {step.output: number for number, step in enumerate(steps.steps)}
         self.bytes = {name: steps.bytes(name) for name in steps.storages()}
         self.reads = [steps.reads(step) for step in steps.steps]
-        self.before = [sum(1 << maker[name] for name in set(reads) if name in maker) for reads in self.reads]
+        self.before = [sum(1 << maker[name] for name in reads if name in maker) for reads in self.reads]
+        self.behind: list[list[int]] = [[] for _ in steps.steps]
+        for number, reads in enumerate(self.reads):
+            for name in reads:
+                if name in maker:
+                    self.behind[maker[name]].append(number)
         self.readers = dict.fromkeys(self.bytes, 0)
         for number, reads in enumerate(self.reads):
             for name in reads:
@@ -60,7 +76,8 @@ class _Search:
         return slot.scratch, saved
 
     def start(self) -> _Partial:
-        return _Partial(0, 0, self.bytes[self.steps.input], 0, ())
+        ready = frozenset(number for number, before in enumerate(self.before) if not before)
+        return _Partial(0, 0, self.bytes[self.steps.input], 0, ready)
 
     def given(self) -> _Partial:
         partial = self.start()
@@ -77,7 +94,9 @@ class _Search:
         need = partial.live + out + scratch - max((saved.get(name, 0) for name in dying), default=0)
         live = partial.live - sum(self.bytes[name] for name in dying)
         live += out if self.readers[step.output] & ~done else 0
-        return _Partial(max(partial.peak, need), partial.total + live, live, done, (*partial.ran, number))
+        freed = {reader for reader in self.behind[number] if not self.before[reader] & ~done}
+        ready = partial.ready - {number} | freed
+        return _Partial(max(partial.peak, need), partial.total + live, live, done, ready, number, partial)
 
     def best(self, beam: int) -> _Partial:
         """Step by step, the `beam` best sets of steps that have run, each by the best way to it."""
@@ -85,12 +104,10 @@ class _Search:
         for _ in range(count):
             ways: dict[int, _Partial] = {}
             for partial in partials:
-                for number in range(count):
-                    if partial.done >> number & 1 or self.before[number] & ~partial.done:
-                        continue
+                for number in sorted(partial.ready):
                     way = self.after(partial, number)
                     known = ways.get(way.done)
                     if known is None or (way.peak, way.total) < (known.peak, known.total):
                         ways[way.done] = way
-            partials = sorted(ways.values(), key=lambda way: (way.peak, way.total, way.ran))[:beam]
+            partials = sorted(ways.values(), key=lambda way: (way.peak, way.total, way.last))[:beam]
         return partials[0]

@@ -14,6 +14,7 @@ from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usabl
 from detc.targets.stm32.pools import Room
 from detc.targets.stm32.postprocess_buffers import buffer_bytes
 from detc.targets.stm32.steps import Steps
+from detc.targets.stm32.timeline import timeline_of
 from detc.targets.stm32.what_if import FEWEST, STEP, scaled_side
 
 TRIED = 2
@@ -40,8 +41,9 @@ class OwnCosts:
         if not self.arena.slots:
             return Peak("", None, (), ())
         step = self.arena.slots[self.arena.peak].steps[-1]
-        live = [self.arena.house.tenants[number] for number in self.arena.house.live(self.arena.peak)]
-        return Peak(step.name, step.span, step.via, tuple((tenant.name, tenant.bytes) for tenant in live))
+        alive = timeline_of(self.arena).alive(self.arena.peak)
+        said = {"map": "", "rows": " (rows)", "scratch": " (scratch)"}
+        return Peak(step.name, step.span, step.via, tuple((p.name + said[p.kind], p.bytes) for p in alive))
 
     @property
     def largest(self) -> Peak:

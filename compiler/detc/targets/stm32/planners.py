@@ -43,14 +43,12 @@ class _Measures:
         return [t.bytes + sum(tenants[other].bytes for other in self.house.near[i]) for i, t in enumerate(tenants)]
 
     @cached_property
-    def rank(self) -> list[int]:
-        """Where each tenant comes when those of the fullest slot come first."""
-        tenants = self.house.tenants
-        rank: dict[int, int] = {}
-        for slot in sorted(range(self.house.slots), key=lambda slot: (-self.needs[slot], slot)):
-            for tenant in sorted(self.house.live(slot), key=lambda i: (-tenants[i].bytes, i)):
-                rank.setdefault(tenant, len(rank))
-        return [rank.get(i, len(tenants)) for i in range(len(tenants))]
+    def fullest(self) -> list[tuple[int, int]]:
+        """The fullest slot of each tenant's life, as (bytes, number) of which the smallest comes first."""
+        last = self.house.slots - 1
+        lives = ((max(t.first, 0), min(t.last, last)) for t in self.house.tenants)
+        slots = (max(range(low, high + 1), key=lambda slot: self.needs[slot], default=last) for low, high in lives)
+        return [(-self.needs[slot], slot) if self.needs else (0, 0) for slot in slots]
 
     def by_size(self, chain: Chain) -> tuple[int, ...]:
         """The largest first."""
@@ -70,7 +68,7 @@ class _Measures:
 
     def by_peak(self, chain: Chain) -> tuple[int, ...]:
         """All of the fullest slot, then all of the next fullest, and so on."""
-        return (min(self.rank[tenant] for tenant, _ in chain), chain[0][0])
+        return min((*self.fullest[tenant], -self.house.tenants[tenant].bytes, tenant) for tenant, _ in chain)
 
 
 PLANNERS: dict[str, Callable[[_Measures, Chain], tuple[int, ...]]] = {
@@ -81,8 +79,8 @@ PLANNERS: dict[str, Callable[[_Measures, Chain], tuple[int, ...]]] = {
     "by peak": _Measures.by_peak,
 }
 
-LINKED = (0.9, 0.8, 0.6, 0.4, 0.0)
-"""How full a slot must be, as a share of the fullest, for its tenants to be linked into chains: each is tried."""
+LINKED = (0.9, 0.8, 0.6, 0.4, 0.0, 2.0)
+"""How full a slot must be, as a share of the fullest, for its tenants to be linked into chains. Each is tried; 2 links none."""
 
 
 def orders(house: House) -> Iterator[Order]:
