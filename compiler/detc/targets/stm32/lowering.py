@@ -19,41 +19,8 @@ from detc.ir.ops.source import Input
 from detc.semantics.program import Model
 from detc.targets.stm32.head_checks import check_heads
 from detc.targets.stm32.quants import share_quants
+from detc.targets.stm32.step_rules import HOSTED, INPUT_KIND, ONE_INPUT, UNSUPPORTED
 from detc.targets.stm32.steps import Shape, Step, Steps
-
-UNSUPPORTED = Rule(
-    "STM301",
-    "error",
-    """`{name}` is a {actual}, and there is no int8 kernel for it
-
-    The C code knows convolutions (dense, grouped, depthwise), fully connected layers, pools, sums and products, concatenation,
-    upsampling, borders of zeros, channel slices and shuffles, space to depth, and every activation that looks at one value alone.
-    Batch norm is folded into the convolution right before it.""",
-    help="take it out, or replace it by one of these",
-)
-ONE_INPUT = Rule(
-    "STM302",
-    "error",
-    """`{name}` is input number {actual} of the model; the C code of a net takes one picture""",
-    help="keep one `input`",
-)
-INPUT_KIND = Rule(
-    "STM303",
-    "error",
-    """`{name}` is {actual}; the C code takes a picture of bytes, `u8[channels, height, width]`
-
-    The first kernel reads the camera's bytes as they are. Clips of several steps need layers that remember, which no int8 kernel
-    does.""",
-    help="declare it as `u8[3, 224, 224] = camera(..)`",
-)
-HOSTED = Rule(
-    "STM304",
-    "error",
-    """`{name}` is put on the host; a microcontroller is its own host
-
-    Decoding and non-maximum suppression run behind the net in any case and need no `host(..)`.""",
-    help="write the layer without `host(..)`",
-)
 
 CLAMPS, TABLES = frozenset(("average_pool",)), frozenset(("conv", "depthwise", "dense", "add", "mul"))
 """Kernels that can end in a ReLU, and those that can end in any activation."""
