@@ -31,6 +31,7 @@ from net_builder import Net
 from stm32_schedules import alone, streamed
 
 Plan = dict[str, Any]
+WHOLE: dict[str, Any] = {"global": True}
 
 
 def steps_for(model: Model) -> Steps:
@@ -48,7 +49,7 @@ def branchy() -> Model:
     y = net.add("deep", "depthwise", y)
     y = net.add("back", "conv", y, channels=8, k=(1, 1), pad=0)
     x = net.add("sum", "add", x, y)
-    g = net.add("mean", "avgpool", x, **{"global": True})
+    g = net.add("mean", "avgpool", x, **WHOLE)
     x = net.add("gated", "mul", x, net.add("gate", "sigmoid", g))
     p = net.add("pool", "maxpool", x, k=(3, 3), s=(1, 1), pad="same")
     c = net.add("all", "concat", x, p)

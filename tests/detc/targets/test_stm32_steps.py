@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -18,6 +19,8 @@ from detc.targets.stm32.plan import plan_json
 from detc.targets.stm32.steps import Steps
 from generated_nets import compiled
 from net_builder import Net
+
+WHOLE: dict[str, Any] = {"global": True}
 
 
 def lowered(model: Model) -> tuple[Steps, tuple[Finding, ...]]:
@@ -40,7 +43,7 @@ def test_a_net_with_every_kind_of_step(golden: Callable[[str, str], None]) -> No
     z = net.add("sum", "add", x, y)
     z = net.add("after", "leaky", z)
     a = net.add("pool", "maxpool", z, k=(2, 2), pad="same")
-    b = net.add("gate", "avgpool", z, **{"global": True})
+    b = net.add("gate", "avgpool", z, **WHOLE)
     b = net.add("scale", "mul", b, a)
     c = net.add("all", "concat", a, b, net.add("small", "maxpool", x, ceil=True))
     d = net.add("some", "channels", c, first=4, last=11)
