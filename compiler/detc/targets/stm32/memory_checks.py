@@ -166,6 +166,9 @@ def check_own(
     pools = usable(target)
     level: Level | None = None if own_runtime(target) else "warning"
     biggest, room = max(pools, key=lambda pool: pool.room), sum(pool.room for pool in pools)
+    held = (
+        f"{size(room)} in {len(pools)} memories, {size(biggest.room)} in the largest" if len(pools) > 1 else size(room)
+    )
     if not fits:
         for name, bytes in largest.alive:
             if bytes > biggest.room:
@@ -186,7 +189,7 @@ def check_own(
             level=level,
             name=peak.name,
             actual=size(needed),
-            allowed=size(room),
+            allowed=held,
             target=target.name,
             alive=peak.words(),
             remedy=remedy,

@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import isqrt
 
 from detc.diagnostics import Finding, Span
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
-from detc.targets.stm32.arena import Arena, plan_arena
+from detc.targets.stm32.arena import Arena
 from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usable
-from detc.targets.stm32.pools import Room
 from detc.targets.stm32.postprocess_buffers import buffer_bytes
 from detc.targets.stm32.steps import Steps
 from detc.targets.stm32.timeline import timeline_of
-from detc.targets.stm32.what_if import FEWEST, STEP, scaled_side
+from detc.targets.stm32.what_if import FEWEST, STEP
 
-TRIED = 2
-"""Pictures that are planned anew for a remedy."""
+RESERVE = 1.1
+"""A remedy reckons with so many times what the area of a picture says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +73,17 @@ def check_own_costs(costs: OwnCosts, target: Target) -> Iterator[Finding]:
 
 
 def remedy_of(costs: OwnCosts, target: Target) -> str:
-    """The largest smaller picture on which the net would fit inside, planned anew, and what it would need."""
-    pools = [pool for pool in usable(target) if not pool.external]
-    rooms = [Room(pool.name, pool.address, pool.room) for pool in pools]
+    """A smaller picture on which the net would fit inside. Activations grow with its area, a little of the rest does not."""
+    rooms = [pool.room for pool in usable(target) if not pool.external]
+    room = max(rooms, default=0)  # where several memories hold a net together, this one alone would too
+    room -= max(costs.boxes - (sum(rooms) - room), 0)
     shape = costs.steps.tensors.get(costs.steps.input, ())
-    room = sum(pool.room for pool in pools)
     needed = costs.bytes + costs.boxes
-    if len(shape) != 3 or (costs.arena.fits and needed <= room):
+    if len(shape) != 3 or (costs.arena.fits and needed <= sum(rooms)):
         return ""
     side = max(shape[:2])
-    first = min(isqrt(side * side * room // max(needed, 1)), side - 1) // STEP
-    for steps in range(first, max(FEWEST, first - TRIED) - 1, -1):
-        smaller = plan_arena(_scaled(costs.steps, steps * STEP / side), rooms)
-        if smaller.fits and smaller.bytes + costs.boxes <= room:
-            return f"on a picture of {steps * STEP} pixels it needs ~{size(smaller.bytes)} and fits"
-    return "no picture a little smaller fits: narrow the layers around that step"
-
-
-def _scaled(steps: Steps, factor: float) -> Steps:
-    """The steps on a picture whose sides are `factor` times as long."""
-    tensors = {
-        name: (scaled_side(shape[0], factor), scaled_side(shape[1], factor), shape[2]) if len(shape) == 3 else shape
-        for name, shape in steps.tensors.items()
-    }
-    return replace(steps, tensors=tensors)
+    area = side * side * max(room, 0) // max(round(costs.bytes * RESERVE), 1)
+    smaller = min(isqrt(area), side - 1) // STEP * STEP
+    if smaller < FEWEST * STEP:
+        return "no picture a little smaller fits: narrow the layers around that step"
+    return f"on a picture of {smaller} pixels it needs ~{size(costs.bytes * smaller**2 / side**2)}"

@@ -51,9 +51,9 @@ def _scaled(tensor: StTensor, factor: float) -> StTensor:
     if len(tensor.shape) != 3:
         return tensor
     height, width, channels = tensor.shape
-    return replace(tensor, shape=(scaled_side(height, factor), scaled_side(width, factor), channels))
+    return replace(tensor, shape=(_side(height, factor), _side(width, factor), channels))
 
 
-def scaled_side(side: int, factor: float) -> int:
+def _side(side: int, factor: float) -> int:
     """A side of a map on such a picture; one pixel stays one."""
     return max(1, ceil(side * factor - EXACT)) if side > 1 else side
