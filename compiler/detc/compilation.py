@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from detc.diagnostics import has_errors
 from detc.ir.graph import Graph, Node
 from detc.passes.context import Context
 from detc.passes.pipeline import FRONT, LOWERING, run
@@ -59,6 +60,7 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
         chosen = next(m for m in models if id(m) == model)
         part = _compile_model(program, chosen, optimize)
         done.findings += part.findings
+        done.refused |= part.refused
         if number == 0:
             done.model, done.graph, done.metrics, done.limits = chosen, part.graph, part.metrics, part.limits
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
@@ -69,6 +71,7 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
     gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
     gates += program.target.gates if program.target else []
     judged, found = judge_gates(gates, done.metrics)
+    done.refused |= has_errors(found)
     levels = ("error", "warning", "note")
     done.findings = tuple(sorted((*done.findings, *found), key=lambda finding: levels.index(finding.level)))
     verdicts = iter(judged)
@@ -112,6 +115,7 @@ def _compile_model(program: Program, model: Model, optimize: bool) -> Compilatio
         judgement.errors,
         judgement.brief,
         judgement.timeline,
+        refused=has_errors(judgement.findings),
     )
 
 

@@ -32,6 +32,8 @@ def report_html(compilation: Compilation) -> str:
         file=program.file,
         target=compilation.target,
         fits=compilation.fits,
+        refused=compilation.refused,
+        verdict=_verdict(compilation),
         tally=tally(compilation.findings) or "no findings",
         figures=_figures(compilation),
         bars=[_bar(entry) for entry in compilation.limits],
@@ -47,6 +49,12 @@ def report_html(compilation: Compilation) -> str:
         placeholders=compilation.placeholders,
     )
     return text
+
+
+def _verdict(compilation: Compilation) -> str:
+    if compilation.fits:
+        return "fits" if compilation.target else "sound"
+    return "does not fit" if compilation.target and compilation.refused else "has mistakes"
 
 
 def _figures(compilation: Compilation) -> list[tuple[str, str, str]]:

@@ -17,7 +17,8 @@ class Compilation:
 
     `metrics`, `limits` (budget bars), `layers` (table rows) and `groups` are plain JSON values. `plan` is the target's mapping,
     None without a target or where there is nothing to map. `titles`, `units` and `errors` (shares) say how metrics are told.
-    `fits` is true if no finding is an error.
+    `fits` is true if no finding is an error, `refused` if one of the errors is the target's or a gate's: others are mistakes of
+    the spec or of `--set`, and say nothing of what the target would hold.
     """
 
     program: Program
@@ -37,6 +38,7 @@ class Compilation:
     brief: dict[str, str] = field(default_factory=dict)
     timeline: Timeline | None = None
     deploy: Deploy | None = None
+    refused: bool = False
 
     @property
     def fits(self) -> bool:

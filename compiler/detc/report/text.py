@@ -53,8 +53,10 @@ def tally(findings: tuple[Finding, ...]) -> str:
 
 def verdict(compilation: Compilation, terminal: Terminal, strict: bool = False) -> str:
     name, target, fits = visible(compilation.program.name), compilation.target, compilation.fits
-    if target and (fits or compilation.limits):
+    if target and (fits or compilation.refused):
         said = f"{name} {'fits' if fits else 'does not fit'} {target}"
+    elif target and compilation.limits:
+        said = f"{name} has mistakes; as far as it could be read, {target} would hold it"
     elif target:
         said = f"{name} has mistakes, so {target} could not judge it"
     else:

@@ -87,6 +87,14 @@ def test_a_version_that_is_refused_is_one_mistake(capsys: pytest.CaptureFixture[
     assert [finding["code"] for finding in done["findings"] if finding["level"] == "error"] == ["PAR122"]
 
 
+def test_a_mistake_of_the_command_line_is_no_verdict_of_the_board(capsys: pytest.CaptureFixture[str]) -> None:
+    spec, sets = str(SPECS / "st_yolo_lc_v1.det"), ["--target", "stm32h747i_disco", "--set", "target.optimization=fast"]
+    assert main(["check", spec, *sets]) == 1
+    assert "✗ st_yolo_lc_v1 has mistakes; as far as it could be read" in capsys.readouterr().out
+    assert main(["check", str(SPECS / "yolo_kp.det"), "--target", "stm32h747i_disco"]) == 1
+    assert "✗ yolo_kp does not fit stm32h747i_disco" in capsys.readouterr().out
+
+
 def test_version_4_says_that_nothing_is_published_for_it(capsys: pytest.CaptureFixture[str]) -> None:
     done = report("st_yolo_lc_v1", "stm32h747i_disco", capsys, "target.tool=4.0.0")
     assert findings(done, "STM112")[0]["level"] == "note" and done["placeholders"] > 0
