@@ -15,8 +15,8 @@ HEADS = ("spec", "parameters", "MACs", "input", "head", "fits")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One spec with its defaults. `input` is [channels, height, width]; `fits` names the built-in chips that hold it
-    (`detc matrix` tells of boards)."""
+    """One spec with its defaults. `input` is [channels, height, width]; `fits` names the targets of REFERENCES that hold it
+    (`detc matrix` tells of all)."""
 
     name: str
     about: str
@@ -47,17 +47,17 @@ def run(args: argparse.Namespace) -> int:
 
 
 def entry(name: str) -> Entry:
-    """Compiles a library spec alone, and once for each target."""
+    """Compiles a library spec alone, and once for each target of the table."""
     from detc.compilation import compile_spec
     from detc.library import library_folder
-    from detc.targets import BUILTIN, judged_names
+    from detc.targets import REFERENCES
 
     path = library_folder() / f"{name}.det"
     alone = compile_spec(path)
     assert alone.graph is not None and alone.model is not None, f"the library spec {name} does not compile"
     about = next((line for line in path.read_text(encoding="utf-8").splitlines() if line.startswith("##")), "")
     heads = ", ".join(dict.fromkeys(head.kind for head in alone.model.heads))
-    fits = tuple(target for target in judged_names() if target in BUILTIN and compile_spec(path, target).fits)
+    fits = tuple(target for target in REFERENCES if compile_spec(path, target).fits)
     shape = alone.graph.inputs[0].type.shape
     return Entry(name, about.lstrip("# "), alone.graph.params(), alone.graph.macs(), shape, heads, fits)
 

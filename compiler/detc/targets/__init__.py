@@ -18,9 +18,12 @@ BUILTIN: dict[str, str] = {
 }
 """Target name -> the module whose BACKEND it is. Its facts are `targets/<name>/target.det`."""
 
+REFERENCES = ("gti5801", "stm32h747i_disco", "stm32n6570_dk")
+"""The targets that stand for all where a short table says what fits: chips and boards that their vendors publish figures for."""
+
 ENTRY_POINTS = "detc.targets"
 
-__all__ = ["BUILTIN", "ENTRY_POINTS", "FOLDER", "backend_of", "builtin_names", "det_file", "judged_names"]
+__all__ = ["BUILTIN", "ENTRY_POINTS", "FOLDER", "REFERENCES", "backend_of", "builtin_names", "det_file", "judged_names"]
 
 
 def det_file(name: str) -> Path:
