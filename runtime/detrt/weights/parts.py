@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -84,7 +85,8 @@ def write_part(part: Part, source: str, out: Path) -> None:
         torch.save(tensors, buffer)
         write_bytes(out, buffer.getvalue())
     else:
-        write_bytes(out, safetensors.torch.save(tensors, {"part": part.name, "source": source}))
+        about = json.dumps({"part": part.name, "source": source}, sort_keys=True)
+        write_bytes(out, safetensors.torch.save(tensors, {"detrt": about}))  # several entries would stand in any order
 
 
 def _size(number: int) -> str:
