@@ -36,7 +36,13 @@ SHARED = {
 NETS: dict[str, tuple[str, dict[str, Any]]] = {
     "st_yolo_lc_v1": (
         "stm32h747i_disco",
-        {"width": 0.5, "image": 128, "train__steps__batch": 16, "train__steps__detect__epochs": 25},
+        {
+            "width": 0.5,
+            "image": 128,
+            "train__steps__loss__target": "darknet",
+            "train__steps__batch": 16,
+            "train__steps__detect__epochs": 40,
+        },
     ),
     "ssdlite_mobilenetv2": (
         "stm32n6570_dk",

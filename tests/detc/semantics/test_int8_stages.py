@@ -113,6 +113,7 @@ def test_a_spec_that_never_quantises_gets_a_calibration(tmp_path: Path) -> None:
     assert (added.name, added.options["id"], added.kind) == ("int8", "steps.int8", "calibrate")
     assert added.options["start"] == {"stage": "steps.fine", "which": "best"}
     assert (added.options["images"], added.options["amp"]) == (200, None)
+    assert added.options["calibrate"]["ranges"]["choose"] == [99.9, 99.99, 100.0]
     assert json.dumps(added.options)
 
 

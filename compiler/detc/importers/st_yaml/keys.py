@@ -83,7 +83,7 @@ KEYS: dict[str, Handler] = {
     "dataset.seed": take.data("seed", whole),
     "dataset.num_workers": take.leave("`detc train --workers N`"),
     "dataset.quantization_path": take.leave(_STM32),
-    "dataset.quantization_split": take.leave(_STM32),
+    "dataset.quantization_split": take.data("quantization_split", take.share),
     "dataset.data_dir": take.leave("where .tfs files would be written; detc reads the labels themselves"),
     "dataset.data_download": take.leave("`detc data help coco` says where to get a set"),
     "dataset.download_data": take.leave("`detc data help coco` says where to get a set"),
