@@ -145,3 +145,8 @@ def test_a_broken_block_is_not_reported_again_where_it_is_used(tmp_path: Path) -
 def test_class_names_may_hold_anything(tmp_path: Path) -> None:
     text = 'data d = data.voc(root = "x", classes = ["a\\"b", "new\\nline", "__import__(\'os\')", "größe"])\n'
     assert program_of(tmp_path, text).data["d"].options["classes"] == ['a"b', "new\nline", "__import__('os')", "größe"]
+
+
+def test_a_bound_is_written_as_a_user_would(tmp_path: Path) -> None:
+    (finding,) = errors(program_of(tmp_path, "data d = data.synthetic(train = 0 images)"))
+    assert "images in 1 .. 1000000, not 0 images" in finding.message

@@ -56,7 +56,7 @@ class Number(Kind):
         what = "a whole number" if self.whole else "a number"
         what += f" of {self.unit}" if self.unit else ""
         if self.low is not None and self.high is not None and self.high < 2**53:
-            return f"{what} in {self.low:g} .. {self.high:g}"
+            return f"{what} in {_plain(self.low)} .. {_plain(self.high)}"
         if self.low is not None and self.below is not None:
             return f"{what} from {self.low:g} to below {self.below:g}"
         if self.above is not None and self.below is not None:
@@ -97,6 +97,11 @@ class Number(Kind):
             and (self.above is None or value > self.above)
             and (self.below is None or value < self.below)
         )
+
+
+def _plain(number: float) -> str:
+    """A number as a user would type it: 1000000, not 1e+06."""
+    return str(int(number)) if number == int(number) else f"{number:g}"
 
 
 @dataclass(eq=False, repr=False)
