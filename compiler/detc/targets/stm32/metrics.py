@@ -29,7 +29,7 @@ def titles(target: Target) -> dict[str, str]:
         "ram_st": f"activations in ST's tool {tool_of(target)}",
         "ram_own": "arena of detc's code",
         "weights_flash": "weights",
-        "code_flash_est": "code",
+        "code_flash_est": "code of the tool",
         "runtime_ram_est": "RAM of the tool itself",
         "postprocess_ram": "boxes",
         "latency_ms_est": "a picture takes",
