@@ -5,6 +5,7 @@ All other options are those of export.py in the build folder: --name RUN, --stag
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 from detc.commands.outcome import refuse
 
@@ -19,10 +20,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     from detc.commands.child import run_program
-    from detc.commands.finished import find_build
+    from detc.commands.finished import above, find_build
 
     folder = find_build(args.spec, args.target)
     if isinstance(folder, str):
+        build = above(Path(args.spec))
+        if build is not None:
+            build = build.relative_to(Path.cwd()) if build.is_relative_to(Path.cwd()) else build
+            remedy = f"give that folder, and which checkpoint by --name RUN and --stage NAME: detc export {build}"
+            return refuse(f"`{args.spec}` lies in the build {build}", remedy)
         return refuse(folder, f"build and train first: detc train {args.spec} --target NAME")
     if not (folder / "export.py").is_file():
         return refuse(f"{folder} was built without a target or without stages", "build with --target NAME")

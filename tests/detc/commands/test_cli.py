@@ -353,3 +353,14 @@ def test_fmt_keeps_links_and_permissions_and_passes_folders_by(tiny: Path) -> No
 def test_one_wrong_parameter_is_one_error(value: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", "gnetdet448", "--target", "gti5801", "-q", "--set", value]) == 1
     assert capsys.readouterr().out.count("error[") == 1
+
+
+def test_export_of_a_checkpoint_names_the_build_to_give(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("b/runs/1/float").mkdir(parents=True)
+    Path("b/spec.lock.json").write_text("{}", encoding="utf-8")
+    assert main(["export", "b/runs/1/float/best.safetensors"]) == 1
+    error = capsys.readouterr().err
+    assert "lies in the build b\n" in error and "--name RUN and --stage NAME: detc export b" in error
