@@ -23,7 +23,8 @@ FIGURES = ("ram", "cores", "flash", "latency_ms")
 @dataclass(frozen=True, slots=True)
 class Cell:
     """A spec on a target. `judged` is False where the spec has mistakes of its own, or the target is unknown: then no figure is
-    known. `errors` are (code, message) of what keeps it from fitting. `error_ms` is the share by which the time may be wrong."""
+    known. `errors` are (code, message) of what keeps it from fitting. `latency_error` is the share by which the time may be
+    wrong."""
 
     spec: str
     target: str
@@ -33,14 +34,14 @@ class Cell:
     cores: int | None = None
     flash: int | None = None
     latency_ms: float | None = None
-    error_ms: float | None = None
+    latency_error: float | None = None
     errors: tuple[tuple[str, str], ...] = ()
 
     def words(self) -> tuple[str, str, str]:
         """RAM or cores, flash and time as a reader wants them; empty where unknown."""
         held = size(self.ram) if self.ram is not None else f"{self.cores} cores" if self.cores is not None else ""
         flash = size(self.flash) if self.flash is not None else ""
-        sign = "~" if self.error_ms else ""
+        sign = "~" if self.latency_error else ""
         time = "" if self.latency_ms is None else f"{sign}{_time(self.latency_ms)}"
         return held, flash, time
 
@@ -68,7 +69,7 @@ def cell_of(spec: str, target: str, done: Compilation) -> Cell:
         target,
         judged=bool(done.limits),
         fits=done.fits,
-        error_ms=done.errors.get(done.brief.get("latency_ms", "")),
+        latency_error=done.errors.get(done.brief.get("latency_ms", "")),
         errors=errors,
         **figures,
     )

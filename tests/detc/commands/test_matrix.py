@@ -40,7 +40,7 @@ def test_every_spec_has_a_cell_for_each_target(specs: Path, capsys: pytest.Captu
     cells = {(cell["spec"], cell["target"]): cell for cell in report["cells"]}
     assert len(cells) == 9
     small = cells["small", "nucleo_g474re"]
-    assert small["fits"] and small["ram"] and small["flash"] and small["latency_ms"] and small["error_ms"] == 0.4
+    assert small["fits"] and small["ram"] and small["flash"] and small["latency_ms"] and small["latency_error"] == 0.4
     assert not cells["large", "nucleo_g474re"]["fits"]
     assert {error["code"] for error in cells["large", "nucleo_g474re"]["errors"]} >= {"STM101"}
     assert not cells["broken", "gti5801"]["judged"] and "konv" in cells["broken", "gti5801"]["errors"][0]["message"]
