@@ -300,8 +300,18 @@ def names(context: Context) -> tuple[str, ...]:
     return tuple(sorted({*builtin_names(), *library(context).blocks}))
 
 
+FAMILY, MOST_LONGER = 5, 4
+"""Letters that a name takes to tell a part of others, and names that a remedy lists."""
+
+
 def _remedy(name: str, context: Context) -> str:
-    """The nearest name; where none is near, those of the spec and the command that lists the others."""
+    """The few names that go on where this one stops (`stm32h747`), else the nearest; where none is near, those of the spec and
+    the command that lists the others."""
+    longer = (
+        [f"`{known}`" for known in names(context) if known.startswith(name.casefold())] if len(name) >= FAMILY else []
+    )
+    if 0 < len(longer) <= MOST_LONGER:
+        return f"did you mean {' or '.join(longer)}?"
     near = closest(name, names(context))
     own = ", ".join(sorted(library(context).blocks))
     listed = "`detc targets` lists those that come with detc"

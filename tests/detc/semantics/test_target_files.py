@@ -149,6 +149,8 @@ def test_targets_beside_the_spec_are_found(tmp_path: Path) -> None:
 def test_an_unknown_target_lists_what_there_is(tmp_path: Path) -> None:
     finding = errors(program_of(tmp_path, MODEL + BOARD, target="gti580"))[0]
     assert (finding.code, finding.help) == ("TGT120", "did you mean `gti5801`?")
+    finding = errors(program_of(tmp_path, MODEL + BOARD, target="stm32h747"))[0]
+    assert finding.help == "did you mean `stm32h747i_disco` or `stm32h747xi`?"
     finding = errors(program_of(tmp_path, MODEL + BOARD, target="zzzzzzz"))[0]
     assert finding.help == "known here: board, chip; `detc targets` lists those that come with detc"
 
