@@ -32,6 +32,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     from detc.commands.waiting import busy
     from detc.commands.writing import deliver
+    from detc.diagnostics import Finding
+    from detc.library import find_spec
     from detc.report import matrix
     from detc.report.ansi import Terminal, standard_output
 
@@ -42,6 +44,10 @@ def run(args: argparse.Namespace) -> int:
     targets = _targets(args.targets)
     if not specs or not targets:
         return refuse("there is no spec in " + ", ".join(args.specs) if not specs else "`--targets` names none")
+    for spec in specs:
+        found = find_spec(spec)
+        if isinstance(found, Finding):  # once, not for each target
+            return refuse(found.message, found.help)
     with busy(f"judging {len(specs)} specs on {len(targets)} targets"):
         cells = list(cells_of(specs, targets, sets, args.jobs))
     if args.format == "json":

@@ -121,6 +121,6 @@ def targets_of(cells: Iterable[Cell]) -> list[str]:
 
 
 def summary(cells: Sequence[Cell]) -> str:
-    specs = len({cell.spec for cell in cells})
+    specs, targets = len({cell.spec for cell in cells}), len(targets_of(cells))
     fitting = sum(cell.fits for cell in cells)
-    return f"{specs} spec{'s' * (specs != 1)} on {len(targets_of(cells))} targets: {fitting} of {len(cells)} fit"
+    return f"{specs} spec{'s' * (specs != 1)} on {targets} target{'s' * (targets != 1)}: {fitting} of {len(cells)} fit"

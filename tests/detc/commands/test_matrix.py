@@ -46,11 +46,17 @@ def test_every_spec_has_a_cell_for_each_target(specs: Path, capsys: pytest.Captu
     assert not cells["broken", "gti5801"]["judged"] and "konv" in cells["broken", "gti5801"]["errors"][0]["message"]
 
 
+def test_a_spec_that_is_not_there_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["matrix", "nix", "st_yolo_lc_v1", "--targets", "all"]) == 1
+    said = capsys.readouterr()
+    assert said.out == "" and said.err.count("there is no spec `nix`") == 1
+
+
 def test_text_and_page_tell_the_same(specs: Path, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     (specs / "broken.det").unlink()
     assert main(["matrix", str(specs), "--targets", "nucleo_g474re", "--jobs", "1"]) == 0
     text = capsys.readouterr().out
-    assert "2 specs on 1 targets: 1 of 2 fit" in text and "✗" in text and "ms" in text
+    assert "2 specs on 1 target: 1 of 2 fit" in text and "✗" in text and "ms" in text
     page = tmp_path / "matrix.html"
     assert (
         main(["matrix", str(specs), "--targets", "nucleo_g474re", "--jobs", "1", "--format", "html", "-o", str(page)])
