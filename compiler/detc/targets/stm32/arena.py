@@ -71,9 +71,24 @@ class Arena:
 def plan_net(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> tuple[Steps, Arena]:
     """The steps in the order in which they need the fewest bytes, as far as one is found, and their arena."""
     ordered = [reordered(steps, beam) for beam in ((BEAM, OPTIMIZED_BEAM) if optimize else (BEAM,))]
-    tried = [steps, *(each for each in ordered if each is not steps)]
-    plans = [(each, plan_arena(each, rooms, longer)) for longer in {False, optimize} for each in tried]
+    bounds = {id(each): _lowered(Alike(repr(each), each), LOOKS).fullest() for each in (steps, *ordered)}
+    # Of equal bounds the searched order comes first: it leaves the planners more room.
+    tried = sorted((*(each for each in ordered if each is not steps), steps), key=lambda each: bounds[id(each)])
+    plans: list[tuple[Steps, Arena]] = []
+    for longer in sorted({False, optimize}):
+        for each in tried:
+            plans.append((each, plan_arena(each, rooms, longer)))
+            if not optimize and plans[-1][1].bytes <= bounds[id(tried[0])]:  # nothing smaller is left to find
+                break
     return min(plans, key=lambda plan: (not plan[1].fits, plan[1].bytes))
+
+
+@lru_cache(maxsize=32)
+def _lowered(alike: Alike[Steps], looks: int) -> Schedule:
+    """Steps with the streams that make their fullest slot less full; to be copied before it is changed."""
+    schedule = Schedule(alike.value, looks)
+    schedule.lower()
+    return schedule
 
 
 def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> Arena:
@@ -94,8 +109,7 @@ def plan_arena(steps: Steps, rooms: Sequence[Room], optimize: bool = False) -> A
 def _smallest(alike: Alike[Steps], optimize: bool) -> tuple[tuple[Slot, ...], House, Placed]:
     """The schedule and the plan of fewest bytes in one memory."""
     steps = alike.value
-    schedule = Schedule(steps, OPTIMIZED_LOOKS if optimize else LOOKS)
-    schedule.lower()
+    schedule = _lowered(alike, OPTIMIZED_LOOKS if optimize else LOOKS).copy()
     tried: list[tuple[Schedule, House, Placed]] = []
     for share in RELAXED:
         if share < 1:
@@ -105,7 +119,8 @@ def _smallest(alike: Alike[Steps], optimize: bool) -> tuple[tuple[Slot, ...], Ho
         if tried[-1][2].bytes <= _goal(house):
             break
     else:
-        for made in sorted(tried, key=lambda made: made[2].bytes):
+        best = sorted(tried, key=lambda made: made[2].bytes)
+        for made in best if optimize else best[:1]:
             tried.append(_untangled(*made, OPTIMIZED_JOINS if optimize else JOINS))
             if tried[-1][2].bytes <= _goal(tried[-1][1]):
                 break

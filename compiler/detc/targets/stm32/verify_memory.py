@@ -29,6 +29,8 @@ class Memory:
         self.shapes = {n: (s[0], s[1], s[2]) if len(s) == 3 else (1, 1, math.prod(s)) for n, s in shapes.items()}
         self.numbers = {name: number for number, name in enumerate(plan["tensors"])}
         self.held: dict[str, tuple[str, int, int, int]] = {}
+        self.roots: dict[str, str] = {}
+        self.spots: dict[str, tuple[str, int]] = {}
 
     # ---- what the plan says ------------------------------------------------------------------------------------------
 
@@ -37,6 +39,11 @@ class Memory:
         return self.shapes[tensor]
 
     def root(self, tensor: str) -> str:
+        if tensor not in self.roots:
+            self.roots[tensor] = self._root(tensor)
+        return self.roots[tensor]
+
+    def _root(self, tensor: str) -> str:
         seen = [tensor]
         while seen[-1] in self.plan["aliases"]:
             seen.append(self.plan["aliases"][seen[-1]])
@@ -60,9 +67,12 @@ class Memory:
         root = self.root(tensor)
         if root in self.held:
             return self.held[root][:2]
-        if root not in self.plan["arena"]["offsets"]:
-            raise BrokenPlan(f"`{root}` has no place")
-        return self.spot(self.plan["arena"]["offsets"][root], math.prod(self.shape(root)), f"`{root}`")
+        if root not in self.spots:
+            if root not in self.plan["arena"]["offsets"]:
+                raise BrokenPlan(f"`{root}` has no place")
+            entry = self.plan["arena"]["offsets"][root]
+            self.spots[root] = self.spot(entry, math.prod(self.shape(root)), f"`{root}`")
+        return self.spots[root]
 
     def span(self, tensor: str) -> tuple[str, int, int]:
         """(memory, first byte, last byte + 1) of a tensor, or of its window."""
@@ -142,7 +152,7 @@ class Memory:
             if columns is not None:
                 channels = self.shape(root)[2]
                 start, end = start + columns[0] * channels, start + columns[1] * channels
-            if self.bytes[pool][start:end].count(self.label(root, number)) != end - start:
+            if self.bytes[pool].count(self.label(root, number), start, end) != end - start:
                 raise BrokenPlan(f"`{reader}` reads row {number} of `{root}`, but not all of it is there any more")
 
     # ---- scratch -----------------------------------------------------------------------------------------------------
