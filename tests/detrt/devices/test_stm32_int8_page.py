@@ -58,7 +58,7 @@ def head_tables(one: Example) -> Example:
     quant = Quant(one["scale"], one["zero"])
     at = np.array(one["numbers"]) + 128
     return {
-        "sigmoid": tables.sigmoids(quant, 1 << 15)[at].tolist(),
+        "sigmoid": tables.sigmoids(quant, tables.ONE_SCORE)[at].tolist(),
         "exp": tables.sizes(quant)[at].tolist(),
         "powers": tables.powers(quant.scale)[one["distances"]].tolist(),
     }

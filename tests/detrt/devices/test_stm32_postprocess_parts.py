@@ -41,7 +41,7 @@ def test_a_table_is_the_function_rounded_once(scale: float, zero: int, q: int) -
     assert abs(tables.sigmoids(quant, 1 << 15)[at] - 32768 / (1 + math.exp(-real))) <= 0.5 + 1e-9
     assert tables.lines(quant)[at] == max(-(1 << 26), min(1 << 26, round(Fraction(scale) * (q - zero) * 65536)))
     assert abs(tables.sizes(quant)[at] - min(2**31 - 1, math.exp(real) * 65536)) <= 0.5 + math.exp(min(real, 10)) * 1e-9
-    assert abs(tables.powers(scale)[at] - math.exp(-scale * at) * 65536) <= 0.5 + 1e-9
+    assert abs(tables.powers(scale)[at] - math.exp(-scale * at) * tables.ONE_POWER) <= 0.5 + 1e-9
 
 
 def test_tables_of_absurd_scales_are_whole_numbers_too() -> None:
@@ -49,7 +49,7 @@ def test_tables_of_absurd_scales_are_whole_numbers_too() -> None:
         quant = Quant(scale, 3)
         assert tables.sigmoids(quant, 1 << 15)[3 + 128] == 1 << 14
         assert tables.sizes(quant).min() >= 0
-        assert tables.powers(scale)[0] == 1 << 16
+        assert tables.powers(scale)[0] == tables.ONE_POWER
 
 
 boxes = st.lists(st.tuples(*[st.integers(-20, 40)] * 4), max_size=12)

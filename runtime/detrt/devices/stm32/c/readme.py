@@ -33,7 +33,7 @@ memcpy(network_input(), picture, NETWORK_INPUT_BYTES); /* u8, {shape}: rows, col
 uint32_t count = detector_run(&found);                 /* found[0 .. count - 1], best first */
 ```
 
-Boxes are in 1/65536 of the network's input, a score of 1 is 32768. Classes: {named}.
+Boxes are in 1/65536 of the network's input, a score of 1 is 16777216. Classes: {named}.
 
 | | |
 |---|---|

@@ -62,8 +62,8 @@ def _rounded(values: Sequence[Fraction]) -> Int32:
 
 
 def score_of(threshold: float) -> int:
-    """A threshold in 1/32768, rounded down: a score above it in whole numbers is above it."""
-    return math.floor(Fraction(max(-1000.0, min(1000.0, threshold))) * ONE_SCORE)
+    """A threshold in 1/2^24, rounded down: a score above it in whole numbers is above it."""
+    return math.floor(Fraction(max(-64.0, min(64.0, threshold))) * ONE_SCORE)
 
 
 def detector(

@@ -19,7 +19,7 @@ WHOLE = (0, 0, ONE_BOX, ONE_BOX)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Best first: `boxes` int64 [n, 4] x1 y1 x2 y2 in 1/65536 of the canvas, `scores` [n] in 1/32768, `labels` [n]."""
+    """Best first: `boxes` int64 [n, 4] x1 y1 x2 y2 in 1/65536 of the canvas, `scores` [n] in 1/2^24, `labels` [n]."""
 
     boxes: Int64
     scores: Int64
@@ -78,7 +78,7 @@ def _scores(form: Detector, one: Map, flat: Sequence[Int64]) -> tuple[Int64, Int
 
 
 def _shares(weights: Int32, numbers: Int64) -> Int64:
-    """Shares of a softmax over the last axis, 32768 a whole, by the powers of how far each number lies below the largest."""
+    """Shares of a softmax over the last axis, 2^24 a whole, by the powers of how far each number lies below the largest."""
     power = weights[numbers.max(axis=1, keepdims=True) - numbers].astype(np.int64)
     total = power.sum(axis=1, keepdims=True)
     share: Int64 = (power * ONE_SCORE + total // 2) // total

@@ -64,11 +64,11 @@ class Map:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Detector:
-    """A head that finds boxes. Scores are in 1/32768.
+    """A head that finds boxes. Scores are in 1/2^24.
 
-    The chance of a class is chance[q + 128], or with `softmax` its share (chance[largest - q] * 32768 + sum / 2) / sum of all
+    The chance of a class is chance[q + 128], or with `softmax` its share (chance[largest - q] * 2^24 + sum / 2) / sum of all
     classes, where both divisions round down; `background`: the first of these is no find. A score is the chance, or, where
-    there is a confidence, (sure[confidence + 128] * chance + 2^14) >> 15. Every class of a box competes, or, if `best`, the
+    there is a confidence, (sure[confidence + 128] * chance + 2^23) >> 24. Every class of a box competes, or, if `best`, the
     one of the largest number, the first of equals. With `loudest` the boxes of a map's largest confidence count whatever
     `least` says.
 
@@ -97,7 +97,7 @@ class Detector:
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Classifier:
     """A head that names the whole picture: the `top` classes of the greatest numbers, of equal ones the lower class, with
-    their share (chance[largest - q] * 32768 + sum / 2) / sum.
+    their share (chance[largest - q] * 2^24 + sum / 2) / sum.
     """
 
     classes: int

@@ -9,7 +9,7 @@ from typing import Any
 from detrt.devices.stm32.postprocess import tables
 from detrt.devices.stm32.postprocess.building import Outputs, detector, paired, score_of, sides, steps, units
 from detrt.devices.stm32.postprocess.form import Field, Form, Map
-from detrt.devices.stm32.postprocess.tables import ONE_SCORE
+from detrt.devices.stm32.postprocess.tables import ONE_BOX, ONE_SCORE
 from detrt.errors import DetrtError
 from detrt.heads import nanodet_options, yolox_options
 from detrt.heads.cells import cells_of
@@ -62,7 +62,7 @@ def nanodet(given: Mapping[str, Any], outputs: Outputs) -> Form:
     for number, ((rows, columns), stride) in enumerate(zip(grids, options.strides, strict=True)):
         quant = outputs[0][number].quant
         across, down = Fraction(stride, width), Fraction(stride, height)
-        weights = tables.powers(quant.scale)
+        weights = tables.powers(quant.scale, ONE_BOX)
         maps.append(
             Map(
                 rows=rows,

@@ -14,17 +14,19 @@ import numpy as np
 
 from detrt.devices.stm32.arithmetic import LOW, Int32, Quant
 
-ONE_SCORE = 1 << 15
-"""A score of 1."""
+ONE_SCORE = 1 << 24
+"""A score of 1: as fine as float32 is below 1, so that sure finds keep their order."""
 ONE_BOX = 1 << 16
-"""The width or height of the net's canvas; also 1 in the tables of offsets, sizes and powers."""
+"""The width or height of the net's canvas; also 1 in the tables of offsets and sizes."""
+ONE_POWER = 1 << 19
+"""The power of the largest number of a softmax: those of 4,096 classes add up below 2^32."""
 UNIT_BITS = 24
 """Fractional bits of what an offset or a size is multiplied by."""
 
 LARGEST = (1 << 31) - 1
 LARGEST_OFFSET = 1 << 26
-LARGEST_SCORE = 1 << 19
-"""Scores that no sigmoid holds to 0 .. 1 end at 16, so that the product of two fits 32 bits."""
+LARGEST_SCORE = 8 * ONE_SCORE
+"""Scores that no sigmoid holds to 0 .. 1 end at 8, so that the product of two fits 32 bits."""
 
 _CONTEXT = Context(prec=24, rounding=ROUND_HALF_EVEN, Emin=-999_999, Emax=999_999, traps=[])
 _FARTHEST = Decimal(1000)
@@ -74,7 +76,7 @@ def lines(quant: Quant, factor: float = 1.0) -> Int32:
 
 @lru_cache(maxsize=64)
 def plain_scores(quant: Quant) -> Int32:
-    """x as a score, of 32768 a unit, held to -16 .. 16: int32 [256]."""
+    """x as a score, of 2^24 a unit, held to -8 .. 8: int32 [256]."""
     return _table(lambda x: x, ONE_SCORE, quant, -LARGEST_SCORE, LARGEST_SCORE)
 
 
@@ -92,10 +94,10 @@ def squares(quant: Quant) -> Int32:
 
 
 @lru_cache(maxsize=64)
-def powers(scale: float) -> Int32:
-    """exp(-d * `scale`), of 65536 a unit, for a number d = 0 .. 255 below the largest: int32 [256]."""
+def powers(scale: float, one: int = ONE_POWER) -> Int32:
+    """exp(-d * `scale`) * `one`, for a number d = 0 .. 255 below the largest: int32 [256]."""
     by = Decimal(scale)
-    return _frozen([_whole(_exp(-_CONTEXT.multiply(by, Decimal(d))), ONE_BOX, 0, ONE_BOX) for d in range(256)])
+    return _frozen([_whole(_exp(-_CONTEXT.multiply(by, Decimal(d))), one, 0, one) for d in range(256)])
 
 
 def least_above(table: Int32, threshold: int) -> int:

@@ -40,7 +40,7 @@ int main(void)
     const uint32_t count = detector_run(&found);
     for (uint32_t i = 0; i < count; ++i) {
         print(detector_classes[found[i].label]);
-        print_thousandths(found[i].score, 1 << 15);
+        print_thousandths(found[i].score, 1 << 24);
         print_thousandths(found[i].x1, 1 << 16);
         print_thousandths(found[i].y1, 1 << 16);
         print_thousandths(found[i].x2, 1 << 16);

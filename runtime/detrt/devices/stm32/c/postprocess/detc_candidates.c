@@ -26,10 +26,10 @@ static uint32_t sum_of_powers(const int8_t *numbers, uint32_t count, int32_t mos
     return sum;
 }
 
-/* 32768 * power / sum, halves up; a power is at most 2^16. */
+/* 2^24 * power / sum, halves up; a power is at most 2^19. */
 static int32_t share(int32_t power, uint32_t sum)
 {
-    return (int32_t)((((uint32_t)power << 15) + sum / 2) / sum);
+    return (int32_t)((((uint64_t)(uint32_t)power << 24) + sum / 2) / sum);
 }
 
 /* The least confidence of a map that counts. */
@@ -66,7 +66,7 @@ static uint32_t classes_of(const detc_head *head, const detc_map *map, const int
     for (uint32_t i = first; i < end; i++) {
         int32_t score = head->softmax ? share(map->chance[most - q[i]], sum) : map->chance[q[i] + 128];
         if (map->sure) {
-            score = (int32_t)(((int64_t)sure * score + 16384) >> 15);
+            score = (int32_t)(((int64_t)sure * score + (1 << 23)) >> 24);
         }
         if (score > head->score) {
             count = detc_keep(found, count, head->candidates, score, number + i - head->background);

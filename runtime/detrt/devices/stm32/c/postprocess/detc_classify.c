@@ -14,10 +14,10 @@ uint32_t detc_classify(const int8_t *numbers, uint32_t classes, const int32_t po
         sum += (uint32_t)power[most - numbers[i]];
     }
     for (uint32_t i = 0; i < count; i++) {
-        const uint32_t mine = (uint32_t)power[most - found[i].score];
+        const uint64_t mine = (uint32_t)power[most - found[i].score];
         found[i].x1 = found[i].y1 = 0;
         found[i].x2 = found[i].y2 = 65536;
-        found[i].score = (int32_t)(((mine << 15) + sum / 2) / sum);
+        found[i].score = (int32_t)(((mine << 24) + sum / 2) / sum);
     }
     return count;
 }

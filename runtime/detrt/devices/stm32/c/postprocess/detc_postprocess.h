@@ -5,7 +5,7 @@
 #include <stdint.h>
 
 /* A find. The box is in 1/65536 of the network's input, 0 0 its top left corner, and may reach beyond it; a score of 1 is
-   32768; labels count from 0. */
+   2^24; labels count from 0. */
 typedef struct {
     int32_t x1, y1, x2, y2;
     int32_t score;
