@@ -67,7 +67,7 @@ def cell_of(spec: str, target: str, done: Compilation) -> Cell:
     return Cell(
         spec,
         target,
-        judged=bool(done.limits),
+        judged=bool(done.limits) or done.refused,
         fits=done.fits,
         latency_error=done.errors.get(done.brief.get("latency_ms", "")),
         errors=errors,
