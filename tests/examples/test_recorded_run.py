@@ -1,4 +1,4 @@
-"""The recorded blood cell run: its checkpoints score again what its result.json says, down to the last bit of the figure."""
+"""The recorded blood cell runs: their checkpoints score again what their result.json says, down to the last bit of the figure."""
 
 import json
 import os
@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
-RECORDED = EXAMPLES / "bccd-gti5801" / "recorded"
+RUNS = [("bccd-gti5801", "chip"), ("bccd-stm32", "int8")]
+"""Examples, and the stage of each whose numbers are the device's."""
 KEYS = ("map50", "map", "map50/RBC", "map50/WBC", "map50/Platelets")
 
 
@@ -29,20 +30,23 @@ def scored(model: Path, build: Path, data: Path, out: Path) -> dict[str, float]:
 
 
 @pytest.mark.long
-def test_the_recorded_checkpoints_score_what_the_record_says(shared: Path, tmp_path: Path) -> None:
-    build, data = tmp_path / "build", shared / "data"
-    detc("build", EXAMPLES / "bccd-gti5801" / "bccd.det", "--build", build)
-    shutil.copytree(RECORDED, build / "runs" / "recorded")
+@pytest.mark.parametrize(("example", "last"), RUNS)
+def test_the_recorded_checkpoints_score_what_the_record_says(
+    example: str, last: str, shared: Path, tmp_path: Path
+) -> None:
+    build, data, recorded = tmp_path / "build", shared / "data", EXAMPLES / example / "recorded"
+    detc("build", EXAMPLES / example / "bccd.det", "--build", build)
+    shutil.copytree(recorded, build / "runs" / "recorded")
     detc("export", build, "--name", "recorded")
 
-    result = json.loads((RECORDED / "result.json").read_text())
+    result = json.loads((recorded / "result.json").read_text())
     final = {
         stage["name"]: {key: stage["final"][key] for key in KEYS} for stage in result["stages"] if stage.get("final")
     }
     runs = build / "runs" / "recorded"
     artifact = scored(build / "artifacts", build, data, tmp_path / "artifact.json")
-    chip = scored(runs / "chip" / "best.safetensors", build, data, tmp_path / "chip.json")
-    assert artifact == chip == final["chip"], "integers all the way: no tolerance"
+    device = scored(runs / last / "best.safetensors", build, data, tmp_path / "device.json")
+    assert artifact == device == final[last], "integers all the way: no tolerance"
     # float sums depend on the order in which a machine adds, a figure may move by one match of 945
     floating = scored(runs / "float" / "best.safetensors", build, data, tmp_path / "float.json")
     assert floating == pytest.approx(final["float"], abs=2e-3)
