@@ -6,10 +6,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from detrt.train.early_interrupt import tell_shortly
+
 if TYPE_CHECKING:
     from torch import nn
 
     ModelClasses = type[nn.Module] | Mapping[str, type[nn.Module]]
+
+tell_shortly()
 
 
 def main(model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None) -> int:
