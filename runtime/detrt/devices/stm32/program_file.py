@@ -65,7 +65,8 @@ def save_program(program: Program, folder: Path) -> None:
     steps = [_written(number, step, arrays) for number, step in enumerate(program.steps)]
     tensors = {name: {"shape": list(t.shape), **_quant(t.quant)} for name, t in program.tensors.items()}
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # Whole numbers alone, so nothing is pickled; older numpy would take `allow_pickle` for an array of that name.
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     write_bytes(folder / ARRAYS, buffer.getvalue())
     outputs = {name: list(given) for name, given in program.outputs.items()}
     content = {"schema": SCHEMA, "name": program.name, "input": program.input, "outputs": outputs}
