@@ -11,11 +11,6 @@ from detc.importers.unreadable import MOST_BYTES, MOST_OPS, UNREADABLE, Unreadab
 FORMATS = {".tflite": "TFLite", ".onnx": "ONNX"}
 
 
-def is_network(path: str | Path) -> bool:
-    """Whether a file's name says that another tool's network is in it."""
-    return Path(path).suffix.lower() in FORMATS
-
-
 def read_network(path: Path) -> ForeignModel | Finding:
     """The network of a `.tflite` or `.onnx` file; a finding where it is damaged, hostile, too large or not there."""
     suffix = path.suffix.lower()
