@@ -8,7 +8,11 @@ from types import ModuleType
 
 from detrt.errors import DetrtError
 
-BACKENDS = {"gti5801": "detrt.devices.gti5801", "stm32": "detrt.devices.stm32"}
+BACKENDS = {
+    "gti5801": "detrt.devices.gti5801",
+    "loihi2": "detrt.devices.loihi2",
+    "stm32": "detrt.devices.stm32",
+}
 
 
 def backend(name: str, lineage: Sequence[str] = ()) -> ModuleType:
