@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 GOLDEN = Path(__file__).parent / "golden"
+CHECKOUT = Path(__file__).parent.parent
 OWN_OUTPUT = "# own output of detc; rewrite with pytest --update-golden"
 
 try:
@@ -56,6 +57,18 @@ def shared() -> Path:
     folder = os.environ.get("DETC_SHARED", "")
     require("shared", bool(folder) and Path(folder).is_dir(), "needs DETC_SHARED, the folder of shared data")
     return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def lava_python() -> Path:
+    """A Python with lava-dl and lava-nc (`make loihi` makes one): DETC_LAVA_PYTHON, else that of the checkout's .venv-loihi.
+
+    The word of DETC_REQUIRE is `lava`. What imports lava runs in a process of its own, with a time limit: lava's own processes
+    can keep an interpreter from ending.
+    """
+    program = Path(os.environ.get("DETC_LAVA_PYTHON") or CHECKOUT / ".venv-loihi/bin/python")
+    require("lava", program.is_file(), "needs DETC_LAVA_PYTHON or `make loihi`, a Python with lava-dl")
+    return program
 
 
 @pytest.fixture
