@@ -1,6 +1,7 @@
 # make demo   from an empty machine to annotated pictures, curves and chip files (about 5 minutes after the install)
-# make test   the fast tests; what needs more than Python and make is skipped with one line each
-# make long   the slow tests: training, kill and resume, distributed runs
+# make test   the fast tests, two at a time, then those that measure time; what needs more than Python and make is skipped
+#             with one line each
+# make long   the slow tests: training, kill and resume, distributed runs; these too in two calls (tests/in_two_calls.py)
 # make fuzz   20,000 mutated specs
 
 PYTHON ?= python3
@@ -29,10 +30,10 @@ demo: $(READY)
 	"$(BIN)/python" examples/demo/demo.py
 
 test: $(READY)
-	"$(BIN)/python" -m pytest -m "not long" $(ARGS)
+	"$(BIN)/python" tests/in_two_calls.py -m "not long" $(ARGS)
 
 long: $(READY)
-	"$(BIN)/python" -m pytest -m long $(ARGS)
+	"$(BIN)/python" tests/in_two_calls.py -m long $(ARGS)
 
 fuzz: $(READY)
 	DETC_FUZZ=20000 "$(BIN)/python" -m pytest -m "" tests/detc/fuzz $(ARGS)

@@ -150,6 +150,7 @@ def test_ctrl_c_is_130(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pyte
     assert "Traceback" not in capsys.readouterr().err
 
 
+@pytest.mark.alone
 def test_ctrl_c_in_a_real_process(tmp_path: Path) -> None:
     (tmp_path / "slow.det").write_text("let a = [x for x in [0]]\n" * 20000)
     script = "import sys; from detc.cli import main; print('ready', flush=True); sys.exit(main(['check', 'slow.det']))"

@@ -107,6 +107,7 @@ sys.stderr.write(str(time.process_time()))
 """
 
 
+@pytest.mark.alone
 def test_a_cold_check_takes_at_most_400_ms_of_cpu(tmp_path: Path) -> None:
     """Of a fresh process with compiled modules, as after an installation."""
     environment = {**os.environ, "PYTHONPATH": PATHS, "PYTHONPYCACHEPREFIX": str(tmp_path)}
@@ -122,6 +123,7 @@ def test_a_cold_check_takes_at_most_400_ms_of_cpu(tmp_path: Path) -> None:
     assert min(once() for _ in range(5)) <= 0.40
 
 
+@pytest.mark.alone
 def test_a_warm_check_takes_at_most_50_ms_of_cpu() -> None:
     def once() -> float:
         start = time.process_time()

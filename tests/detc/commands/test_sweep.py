@@ -95,6 +95,7 @@ def test_a_sweep_trains_every_point_and_goes_on_where_it_ended(spec: Path, capsy
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_the_same_on_a_local_ray(
     spec: Path, needs: Callable[[str, str], None], capsys: pytest.CaptureFixture[str]
 ) -> None:

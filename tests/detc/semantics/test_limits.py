@@ -69,6 +69,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("title", HOSTILE)
+@pytest.mark.alone
 def test_growth_and_depth_are_refused_with_a_finding(
     title: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -133,6 +134,7 @@ def test_odd_texts_are_read_or_refused(text: str, tmp_path: Path) -> None:
     run(tmp_path, text)
 
 
+@pytest.mark.alone
 def test_a_spec_with_hundreds_of_unknown_names_is_answered_quickly(tmp_path: Path) -> None:
     body = "\n".join(f"let known_name_number_{n} = unknown_name_number_{n}" for n in range(2000))
     before = time.process_time()

@@ -168,6 +168,7 @@ def test_the_sample_without_its_backbone_has_just_that_finding(shared: Path) -> 
     ]
 
 
+@pytest.mark.alone
 def test_five_thousand_layers_take_less_than_a_second(tmp_path: Path) -> None:
     rows = "\n".join(f"let l{n} = l{n - 1} |> cb(8)" for n in range(1, 1667))
     text = model(f"let l0 = frame |> conv(8)\n{rows}\noutput y = l1666", "block cb(x, c) = x |> conv(c) |> bn |> relu")

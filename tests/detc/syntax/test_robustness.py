@@ -83,6 +83,7 @@ def test_spoilt_trees_still_parse_and_format() -> None:
         ",",
     ],
 )
+@pytest.mark.alone
 def test_endless_nesting_and_chains_are_refused_soon(word: str) -> None:
     text = "x = " + word * (MAX_CHARACTERS // 4 // len(word))
     start = time.process_time()
@@ -94,6 +95,7 @@ def test_endless_nesting_and_chains_are_refused_soon(word: str) -> None:
 @pytest.mark.parametrize(
     "word", ["3 bitz ", "$", "x = 'a' ", "a = ) ", "size = 3 KB ib\n", "x = = 3\n", "}\n", "let in = 3\n"]
 )
+@pytest.mark.alone
 def test_a_file_full_of_mistakes_is_given_up_soon(word: str) -> None:
     start = time.process_time()
     findings = check(word * (MAX_CHARACTERS // 4 // len(word)))

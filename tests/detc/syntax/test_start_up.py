@@ -7,6 +7,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from detc.diagnostics import Source
 from detc.syntax import tables
 from detc.syntax.parser import parse
@@ -28,6 +30,7 @@ print(time.process_time() - start, *sorted(heavy & set(sys.modules)))
 """
 
 
+@pytest.mark.alone
 def test_parsing_needs_no_lark_and_little_time(tmp_path: Path) -> None:
     made = tmp_path / "tables.py"
     made.write_text(tables.module_source(tables.GRAMMAR.read_text(encoding="utf-8")), encoding="utf-8")
@@ -44,6 +47,7 @@ def test_parsing_needs_no_lark_and_little_time(tmp_path: Path) -> None:
     assert min(times) < 0.2
 
 
+@pytest.mark.alone
 def test_a_spec_of_5000_layers_is_read_fast() -> None:
     layers = "".join(f"  let c{i} = c{i - 1} |> conv(64, k = 3x3) |> relu\n" for i in range(1, 5001))
     text = f"model m {{\n  input c0: u8[3, 448, 448]\n{layers}}}\n"

@@ -248,6 +248,7 @@ def test_the_verifier_sees_planted_mistakes(plant: Callable[[dict[str, Any]], No
     assert {f.code for f in verify_plan(plan, graph, frozenset(), gti5801)} == {"GTI199"}
 
 
+@pytest.mark.alone
 def test_a_net_of_5000_convs_is_judged_in_linear_time(gti5801: Target) -> None:
     import time
 

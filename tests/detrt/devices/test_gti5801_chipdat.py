@@ -230,6 +230,7 @@ def test_ten_bits_give_steps_of_a_thirty_second() -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_gnetdet_448_writes_and_runs_in_time(tmp_path: Path) -> None:
     """Export under 3 s and a picture under 2 s, in CPU time of two cores."""
     import time

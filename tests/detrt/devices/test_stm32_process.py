@@ -41,12 +41,14 @@ def gone(folder: Path) -> bool:
     return False
 
 
+@pytest.mark.alone
 def test_what_takes_too_long_is_stopped_with_all_it_started(tmp_path: Path) -> None:
     with pytest.raises(DetrtError, match="the network on qemu-m4 has not ended after 0 s and was stopped"):
         run(SLEEPER, tmp_path, 0.2, "the network on qemu-m4")
     assert gone(tmp_path)
 
 
+@pytest.mark.alone
 def test_ctrl_c_ends_the_emulator(tmp_path: Path) -> None:
     def interrupt(number: int, frame: FrameType | None) -> None:
         raise KeyboardInterrupt

@@ -61,6 +61,7 @@ def weights_and_curves(folder: Path, name: str) -> tuple[list[Any], list[Any]]:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_killed_at_twenty_random_moments_and_resumed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = write_lock(tmp_path, stages())
     monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])  # the fork server imports before it knows our path

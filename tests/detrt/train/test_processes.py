@@ -53,6 +53,7 @@ def same_up_to_summation_order(folder: Path, one: str, two: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_two_processes_agree_with_one(tmp_path: Path) -> None:
     path = write_lock(tmp_path, stages())
     assert run(path, "--name", "one") == 0
@@ -66,6 +67,7 @@ def test_two_processes_agree_with_one(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_two_machines_agree_with_one(tmp_path: Path) -> None:
     path = write_lock(tmp_path, stages())
     assert run(path, "--name", "one") == 0
@@ -120,6 +122,7 @@ def batch_and_net() -> tuple[torch.Tensor, torch.nn.Module]:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_batch_norms_see_the_global_batch(tmp_path: Path) -> None:
     torch.multiprocessing.spawn(norms_over_processes, (free_port(), str(tmp_path)), nprocs=2)
     x, net = batch_and_net()
@@ -135,6 +138,7 @@ def test_batch_norms_see_the_global_batch(tmp_path: Path) -> None:
 
 @pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="needs /proc to find a process by its rank")
+@pytest.mark.alone
 def test_two_processes_stop_together_and_go_on(tmp_path: Path) -> None:
     found = stages()[:1]
     found[0]["epochs"] = 40
@@ -192,6 +196,7 @@ needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason=
 
 @pytest.mark.long
 @needs_proc
+@pytest.mark.alone
 def test_a_killed_worker_is_started_again_and_the_run_ends_as_if_it_had_lived(tmp_path: Path) -> None:
     found = stages()[:1]
     found[0] |= {"epochs": 30, "accumulate": 2, "ema_warmup": 5, "rates": {"head": 1e-3}, "sync_bn": False}
@@ -216,6 +221,7 @@ def test_a_killed_worker_is_started_again_and_the_run_ends_as_if_it_had_lived(tm
 
 @pytest.mark.long
 @needs_proc
+@pytest.mark.alone
 def test_two_nodes_go_on_after_a_worker_of_one_is_killed(tmp_path: Path) -> None:
     found = stages()[:1]
     found[0]["epochs"] = 30
@@ -234,6 +240,7 @@ def test_two_nodes_go_on_after_a_worker_of_one_is_killed(tmp_path: Path) -> None
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_three_steps_of_two_processes_are_those_of_one(tmp_path: Path) -> None:
     sgd = {"name": "sgd", "lr": 0.05, "nesterov": True, "weight_decay": 1e-3, "decay": "weights"}
     warmcos = {"name": "yoloxwarmcos", "by": "step", "warmup": 1, "warmup_from": 0.01, "floor": 0.05}

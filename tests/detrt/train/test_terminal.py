@@ -60,6 +60,7 @@ class Terminal:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_key_e_ends_a_stage_and_keeps_its_best(tmp_path: Path) -> None:
     stages = all_stages()[:2]
     stages[0]["epochs"] = 100_000
@@ -75,6 +76,7 @@ def test_key_e_ends_a_stage_and_keeps_its_best(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_ctrl_c_says_one_line_and_leaves_a_checkpoint(tmp_path: Path) -> None:
     stages = all_stages()[:1]
     stages[0]["epochs"] = 100_000

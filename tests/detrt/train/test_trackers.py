@@ -92,6 +92,7 @@ def test_mlflow_keeps_a_run_for_each_stage(needs: Callable[[str, str], None], tm
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_wandb_writes_an_offline_run(needs: Callable[[str, str], None], tmp_path: Path) -> None:
     needs("wandb", "trackers")
     import subprocess
