@@ -12,7 +12,7 @@ from pathlib import PurePosixPath
 
 from detc.diagnostics import Span
 
-LAYERS = ("Cuba", "DeltaEncoder", "Sigma", "SigmaDelta", "Unpool", "WeightNormConv2d")
+LAYERS = ("Cuba", "DeltaEncoder", "Sigma", "SigmaDelta", "Unpool", "WeightNormConv2d", "WeightNormLinear")
 """Modules of `detrt.layers`, for what torch has none of."""
 
 HELPERS = ("Holder", "PaddedConv2d", "PaddedMaxPool2d", "begun", "prior", "space_to_depth")

@@ -36,8 +36,8 @@ class Argument:
 
     `kind` says what values the elaborator takes: int, float, bool, str, dims (int or `3x3` -> pair), pad (int, dims, four sides,
     `same`, `same_upper`, `valid`),
-    name (one of `choices`), bits (a quantity in bits), scheme (a weight scheme such as `masked(3 bits)`), init, expr
-    (any plain value).
+    name (one of `choices`), bits (a quantity in bits), steps (a whole number, with or without its unit), scheme (a weight
+    scheme such as `masked(3 bits)`), init, expr (any plain value).
     Arguments are positional in the order of `Op.arguments` until the first with `keyword=True`.
     """
 

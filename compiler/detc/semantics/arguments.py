@@ -139,6 +139,14 @@ def _bits(value: Value, *_: Any) -> int:
     raise Refused("a number of bits")
 
 
+def _steps(value: Value, *_: Any) -> int:
+    if isinstance(value, Quantity):
+        if value.dimension != "steps":
+            raise Refused("a whole number of steps")
+        value = value.value
+    return _whole(value)
+
+
 def _term(value: Value, argument: Argument, expr: tree.Expr, function: str, context: Context) -> Any:
     """`masked(3 bits)` as ("masked", 3)."""
     known = TERMS[argument.kind]
@@ -217,5 +225,5 @@ def _fixed(value: Value) -> Any:
 
 _KINDS: dict[str, Callable[..., Any]] = {
     "int": _int, "float": _float, "bool": _bool, "str": _str, "dims": _dims, "pad": _pad, "name": _name, "bits": _bits,
-    "scheme": _term, "init": _term, "expr": _expr,
+    "steps": _steps, "scheme": _term, "init": _term, "expr": _expr,
 }  # fmt: skip

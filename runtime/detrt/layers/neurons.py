@@ -3,8 +3,10 @@
 A neuron proper works in time: it adds up what comes in and sends changes, or spikes. Held on one picture it settles, and the
 forward here gives that value for one step [N, C, H, W], differentiable and without a loop over time. Left out are therefore
 the deadband of `threshold`, the grid of 1/4096 of the messages and of 1/32 of input and means (lava-nc/lava-dl@d825ac5,
-slayer/neuron and utils/quantize): up to those a sigma-delta net at rest is an ordinary one. Parameters and buffers are
-those of lava-dl, where `bias`, `threshold` and the decays are frozen.
+slayer/neuron and utils/quantize): up to those a sigma-delta net at rest is an ordinary one. So are the weights as they are
+kept here: on the device they lie on a grid of 1/32 in -4 .. 254/64, and a layer that leaves that range at rest is clamped there.
+Parameters and buffers are those of lava-dl, where `bias`, `threshold` and the decays are frozen; the threshold of a
+neuron that is `trainable` learns, in time and not at rest, where it has no part. All take maps, and vectors [N, C].
 """
 
 from __future__ import annotations
@@ -13,8 +15,13 @@ import torch
 from torch import Tensor, nn
 
 
-def _frozen(value: float, count: int = 1) -> nn.Parameter:
-    return nn.Parameter(torch.full((count,), float(value)), requires_grad=False)
+def _frozen(value: float, count: int = 1, trainable: bool = False) -> nn.Parameter:
+    return nn.Parameter(torch.full((count,), float(value)), requires_grad=trainable)
+
+
+def _by_channel(values: Tensor, x: Tensor) -> Tensor:
+    """[C] or [1] as it is broadcast over x [N, C, ..]."""
+    return values.reshape(-1, *(1,) * (x.dim() - 2))
 
 
 class MeanOnly(nn.Module):
@@ -30,9 +37,9 @@ class MeanOnly(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mean = self.running_mean
         if self.training:
-            mean = x.mean((0, 2, 3))
+            mean = x.mean([axis for axis in range(x.dim()) if axis != 1])
             self.running_mean.lerp_(mean.detach().to(self.running_mean.dtype), self.momentum)
-        return x - mean.to(x.dtype)[:, None, None]
+        return x - _by_channel(mean.to(x.dtype), x)
 
 
 def _norm(norm: str | None, num_features: int) -> nn.Module:
@@ -45,9 +52,9 @@ def _norm(norm: str | None, num_features: int) -> nn.Module:
 class DeltaEncoder(nn.Module):
     """The first neuron: sends changes of the picture. At rest: the picture."""
 
-    def __init__(self, threshold: float = 0.1) -> None:
+    def __init__(self, threshold: float = 0.1, trainable: bool = False) -> None:
         super().__init__()
-        self.bias, self.threshold = _frozen(0.0), _frozen(threshold)
+        self.bias, self.threshold = _frozen(0.0), _frozen(threshold, trainable=trainable)
 
     def forward(self, x: Tensor) -> Tensor:
         return x
@@ -66,9 +73,10 @@ class SigmaDelta(nn.Module):
         activation: str | None = None,
         norm: str | None = None,
         shared: bool = True,
+        trainable: bool = False,
     ) -> None:
         super().__init__()
-        self.bias, self.threshold = _frozen(0.0), _frozen(threshold, 1 if shared else num_features)
+        self.bias, self.threshold = _frozen(0.0), _frozen(threshold, 1 if shared else num_features, trainable)
         self.norm = _norm(norm, num_features)
         self.activation = {None: nn.Identity, "relu": nn.ReLU}[activation]()
 
@@ -102,8 +110,8 @@ class Cuba(nn.Module):
         self.norm = _norm(norm, num_features)
 
     def forward(self, x: Tensor) -> Tensor:
-        decay = self.voltage_decay.clamp(1e-6, 1 - 1e-6)[:, None, None]
-        current = self.norm(x) / self.current_decay[:, None, None]
+        decay = _by_channel(self.voltage_decay.clamp(1e-6, 1 - 1e-6), x)
+        current = self.norm(x) / _by_channel(self.current_decay, x)
         share = (decay * self.threshold / current.clamp_min(1e-12)).clamp_max(1 - 1e-6)
         rate = torch.log1p(-decay) / torch.log1p(-share)
         return torch.where(current > decay * self.threshold, rate.clamp_max(1.0), 0.0 * current)

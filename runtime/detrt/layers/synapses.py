@@ -1,4 +1,4 @@
-"""What carries messages between neurons: a weight-normed convolution, and the spreading of values (lava-nc/lava-dl@d825ac5,
+"""What carries messages between neurons: weight-normed layers, and the spreading of values (lava-nc/lava-dl@d825ac5,
 slayer/synapse). Maps are [N, C, H, W] of one time step."""
 
 from __future__ import annotations
@@ -13,8 +13,17 @@ Size = int | tuple[int, int]
 
 
 def _length(weight: Tensor) -> Tensor:
-    """[out, 1, 1, 1]: the length of the weights of each output channel."""
-    return weight.square().sum((1, 2, 3), keepdim=True).sqrt()
+    """[out, 1, ..]: the length of the weights of each output channel."""
+    return weight.square().sum(list(range(1, weight.dim())), keepdim=True).sqrt()
+
+
+def _first_weights(layer: WeightNormConv2d | WeightNormLinear) -> None:
+    nn.init.kaiming_uniform_(layer.weight_v, a=math.sqrt(5))
+    layer.weight_v.mul_(layer.gain)
+    layer.weight_g.copy_(_length(layer.weight_v))
+    if layer.bias is not None:
+        bound = 1 / math.sqrt(layer.weight_v[0].numel())
+        nn.init.uniform_(layer.bias, -bound, bound)
 
 
 class WeightNormConv2d(nn.Module):
@@ -47,12 +56,7 @@ class WeightNormConv2d(nn.Module):
     @torch.no_grad()
     def reset_parameters(self) -> None:
         """torch's first weights of nn.Conv2d, times `gain`."""
-        nn.init.kaiming_uniform_(self.weight_v, a=math.sqrt(5))
-        self.weight_v.mul_(self.gain)
-        self.weight_g.copy_(_length(self.weight_v))
-        if self.bias is not None:
-            bound = 1 / math.sqrt(self.weight_v[0].numel())
-            nn.init.uniform_(self.bias, -bound, bound)
+        _first_weights(self)
 
     @property
     def weight(self) -> Tensor:
@@ -61,6 +65,32 @@ class WeightNormConv2d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.conv2d(x, self.weight, self.bias, self.stride, self.padding, self.dilation, self.groups)
+
+
+class WeightNormLinear(nn.Module):
+    """Fully connected layer [N, in] -> [N, out] whose weights are a direction `weight_v` [out, in] and a length `weight_g`
+    [out, 1] an output, as those of WeightNormConv2d. Begins as nn.Linear does, `gain` times as large."""
+
+    def __init__(self, in_features: int, out_features: int, bias: bool = True, gain: float = 1.0) -> None:
+        super().__init__()
+        self.gain = gain
+        self.weight_g = nn.Parameter(torch.empty(out_features, 1))
+        self.weight_v = nn.Parameter(torch.empty(out_features, in_features))
+        self.bias = nn.Parameter(torch.empty(out_features)) if bias else None
+        self.reset_parameters()
+
+    @torch.no_grad()
+    def reset_parameters(self) -> None:
+        """torch's first weights of nn.Linear, times `gain`."""
+        _first_weights(self)
+
+    @property
+    def weight(self) -> Tensor:
+        """The weights as they multiply: [out, in]."""
+        return self.weight_v * (self.weight_g / _length(self.weight_v))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.weight, self.bias)
 
 
 class Unpool(nn.Module):

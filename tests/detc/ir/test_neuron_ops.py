@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from detc.codegen.det.spec import plain_spec
 from detc.compilation import compile_spec
 from detc.ir.op import Op, Problem
 from detc.ir.ops.combine import SpaceToDepth
-from detc.ir.ops.conv import Conv
+from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.neuron import Cuba, Encode, Sigma, SigmaDelta, Unpool
 from detc.ir.text import parse_graph, print_graph
 from detc.ir.types import TensorType
@@ -22,6 +23,7 @@ OPS: list[tuple[Op, tuple[int, ...], int, str]] = [
     (Encode(), (4, 6, 8), 2, "DeltaEncoder"),
     (SigmaDelta(activation="relu", norm="mean_only_batch"), (4, 6, 8), 2, "SigmaDelta"),
     (SigmaDelta(shared=False), (4, 6, 8), 5, "SigmaDelta"),
+    (SigmaDelta(trainable=True, message=24, delay=3), (4, 6, 8), 2, "SigmaDelta"),
     (Cuba(), (4, 6, 8), 2, "Cuba"),
     (Cuba(shared=False), (4, 6, 8), 8, "Cuba"),
     (Sigma(), (4, 6, 8), 0, "Sigma"),
@@ -57,11 +59,46 @@ def test_torch_counts_the_same(op: Op, shape: tuple[int, ...], params: int, call
     assert module(torch.randn(2, *MAP.shape)).shape == (2, *shape)
 
 
+VECTOR = TensorType((6,))
+DENSE: list[tuple[Op, int, int, str]] = [
+    (Linear(3, bias=False, weight_norm=True, gain=2.0, weights=("fixed", 8, 64)), 3, 3 * 6 + 3, "WeightNormLinear"),
+    (Linear(3, weight_norm=True), 3, 3 * 6 + 3 + 3, "WeightNormLinear"),
+    (Encode(trainable=True), 6, 2, "DeltaEncoder"),
+    (SigmaDelta(activation="relu", norm="mean_only_batch", shared=False), 6, 7, "SigmaDelta"),
+    (Cuba(norm="mean_only_batch", shared=False), 6, 12, "Cuba"),
+    (Sigma(), 6, 0, "Sigma"),
+]
+
+
+@pytest.mark.parametrize(("op", "features", "params", "callee"), DENSE)
+def test_neurons_and_their_synapses_on_vectors(op: Op, features: int, params: int, callee: str) -> None:
+    torch = pytest.importorskip("torch")
+    import detrt.layers
+
+    assert op.infer([VECTOR]) == TensorType((features,)) and op.params([VECTOR]) == params
+    spelled = op.torch([VECTOR])
+    assert spelled is not None and spelled.callee == callee
+    module = getattr(detrt.layers, callee)(
+        *(v for k, v in spelled.args if not k), **{k: v for k, v in spelled.args if k}
+    )
+    assert sum(p.numel() for p in module.parameters()) == params
+    learns = {name for name, p in module.named_parameters() if p.requires_grad and name == "threshold"}
+    assert bool(learns) == getattr(op, "trainable", False)
+    assert module(torch.randn(4, 6)).shape == (4, features)
+
+
 @pytest.mark.parametrize(
     ("op", "problem"),
     [
         (Encode(threshold=0.0), "threshold = 0"),
         (SigmaDelta(threshold=-1.0), "threshold = -1"),
+        (SigmaDelta(delay=63), "delay = 63; an event is held back by 0 .. 62 steps"),
+        (SigmaDelta(delay=-1), "delay = -1"),
+        (SigmaDelta(message=0), "message = 0 bits; an event carries 1 .. 32 bits"),
+        (Encode(message=33), "message = 33 bits"),
+        (Conv(8, weights=("fixed", 9, 64)), "weights of 9 bits; `fixed` weights have 1 .. 8"),
+        (Conv(8, weights=("fixed", 8, 48)), "scale = 48; a scale is a power of two"),
+        (Conv(8, weights=("fixed", 8, 0.5)), "scale = 0.5"),
         (Cuba(voltage_decay=1.5), "voltage_decay = 1.5"),
         (Cuba(current_decay=0.0), "current_decay = 0"),
         (Unpool((0, 2)), "window of at least 1x1"),
@@ -86,6 +123,33 @@ model net extends detector {
   output y = c |> neuron.sigma
 }
 """
+
+
+DENSE_SPEC = """
+model net extends detector {
+  input x: u8[1, 4, 4] = frames(steps = 4)
+  let hidden = x |> neuron.encode(trainable = true, message = 24 bits) |> flatten
+    |> linear(8, bias = false, weight_norm = true, gain = 2, weights = fixed(8 bits, scale = 64))
+    |> neuron.sigma_delta(activation = relu, norm = mean_only_batch, delay = 2 steps)
+  output y = hidden |> linear(3, bias = false, weights = fixed(8 bits, scale = 64)) |> neuron.sigma
+}
+"""
+
+
+def test_a_dense_net_of_neurons_reads_back_and_is_printed(tmp_path: Path) -> None:
+    (tmp_path / "net.det").write_text(DENSE_SPEC)
+    program = elaborate(tmp_path / "net.det")
+    assert not program.findings
+    graph = program.models["net"].graph
+    assert [node.type.shape for node in graph] == [(1, 4, 4), (1, 4, 4), (16,), (8,), (8,), (3,), (3,)]
+    assert graph["hidden.sigma_delta1"].op == SigmaDelta(activation="relu", norm="mean_only_batch", delay=2)
+    text = print_graph(graph)
+    assert print_graph(parse_graph(text)) == text
+    model = program.models["net"]
+    lock = json.loads(json.dumps(lock_of(program, model, graph, None, None)))
+    assert print_graph(program_graph_from_lock(lock)) == text
+    (tmp_path / "again.det").write_text(plain_spec(model))
+    assert print_graph(elaborate(tmp_path / "again.det").models["net"].graph) == text
 
 
 def test_a_spec_names_its_neurons_by_their_own_word_and_reads_back(tmp_path: Path) -> None:

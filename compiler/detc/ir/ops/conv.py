@@ -67,6 +67,31 @@ def window_size(size: Pair, k: Pair, stride: Pair, pad: Pair, dilation: Pair = (
     return (result[0], result[1])
 
 
+FINEST = 4096
+"""The finest scale of `fixed` weights: the grid of the messages that they multiply (lava-dl 0.6.0, slayer's `s_scale`)."""
+
+
+def _unfit_weights(weights: tuple[Any, ...] | None, weight_norm: bool, gain: float) -> Problem | None:
+    """The problem of a layer's scheme of weights, its weight norm and the gain of that, or None.
+
+    A weight that is `fixed(bits, scale)` is a whole number over `scale`; 8 bits with their sign hold [-256, 254] in even steps
+    (lava-dl's quantize_8bit). What has more bits, or a scale that no shift gives, no device holds.
+    """
+    if gain != 1 and not weight_norm:
+        return Problem("has a gain, but no weight norm", help="add `weight_norm = true`")
+    if gain <= 0:
+        return Problem(f"has gain = {gain:g}; a gain lies above 0")
+    if weights is None or weights[0] != "fixed":
+        return None
+    bits, scale = weights[1:]
+    fix = "write `fixed(8 bits, scale = 64)`"
+    if not 1 <= bits <= 8:
+        return Problem(f"has weights of {bits} bits; `fixed` weights have 1 .. 8", help=fix)
+    if not 1 <= scale <= FINEST or scale != int(scale) or int(scale) & (int(scale) - 1):
+        return Problem(f"has weights with scale = {scale:g}; a scale is a power of two of 1 .. {FINEST}", help=fix)
+    return None
+
+
 _AS_GIVEN = ("channels", "k", "dilation", "groups", "bias", "weights", "init", "weight_norm")
 """Arguments of a Conv that are its attributes under the same name."""
 
@@ -134,10 +159,8 @@ class Conv(Op):
             return Problem(f"has {self.channels} output channels; it needs at least 1")
         if min(*self.k, *self.stride, *self.dilation, self.groups) < 1 or min(*self.pad, *self.end) < 0:
             return Problem("needs kernel, stride, dilation and groups of at least 1 and no negative padding")
-        if self.gain != 1 and not self.weight_norm:
-            return Problem("has a gain, but no weight norm", help="add `weight_norm = true`")
-        if self.gain <= 0:
-            return Problem(f"has gain = {self.gain:g}; a gain lies above 0")
+        if problem := _unfit_weights(self.weights, self.weight_norm, self.gain):
+            return problem
         if self.end != (0, 0) and self.weight_norm:
             return Problem("has a weight norm and pads its sides differently", help="put `pad([..])` before it")
         if x.channels % self.groups or self.channels % self.groups:
@@ -215,39 +238,49 @@ class Depthwise(Op):
 
 @dataclass(frozen=True)
 class Linear(Op):
-    """Fully connected layer on a vector."""
+    """Fully connected layer on a vector. `weights`, `weight_norm` and `gain` are as those of a Conv."""
 
     name: ClassVar[str] = "linear"
     arguments: ClassVar[tuple[Argument, ...]] = (
         Argument("features", "int", keyword=False),
         Argument("bias", "bool", True),
         Argument("init", "init", None),
+        Argument("weights", "scheme", None),
+        Argument("weight_norm", "bool", False),
+        Argument("gain", "float", 1.0),
     )
 
     features: int
     bias: bool = True
     init: tuple[Any, ...] | None = None
     activation: tuple[Any, ...] | None = None
+    weights: tuple[Any, ...] | None = None
+    weight_norm: bool = False
+    gain: float = 1.0
 
     def infer(self, inputs: Sequence[TensorType]) -> TensorType | Problem:
         if len(inputs[0].shape) != 1:
             return Problem(f"needs a vector, got {inputs[0]}", help="put `|> flatten` before it")
         if self.features < 1:
             return Problem(f"has {self.features} features; it needs at least 1")
-        return TensorType((self.features,))
+        return _unfit_weights(self.weights, self.weight_norm, self.gain) or TensorType((self.features,))
 
     def params(self, inputs: Sequence[TensorType]) -> int:
-        return self.features * inputs[0].elements + (self.features if self.bias else 0)
+        return self.features * (inputs[0].elements + self.bias + self.weight_norm)
 
     def tensors(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        return (("weight", ("out", "in")), *((("bias", ("out",)),) if self.bias else ()))
+        filters = ("out", "in")
+        parts = (("weight_v", filters), ("weight_g", ("out", ""))) if self.weight_norm else (("weight", filters),)
+        return (*parts, *((("bias", ("out",)),) if self.bias else ()))
 
     def macs(self, inputs: Sequence[TensorType], output: TensorType) -> int:
         return self.features * inputs[0].elements
 
     def torch(self, inputs: Sequence[TensorType]) -> TorchCall:
         bias = () if self.bias else (("bias", False),)
-        return TorchCall("nn.Linear", (("", inputs[0].elements), ("", self.features), *bias))
+        gain = () if self.gain == 1 else (("gain", self.gain),)
+        callee = "WeightNormLinear" if self.weight_norm else "nn.Linear"
+        return TorchCall(callee, (("", inputs[0].elements), ("", self.features), *bias, *gain))
 
     def row(self) -> dict[str, Any]:
         return {**super().row(), "bias": self.bias}

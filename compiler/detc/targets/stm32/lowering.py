@@ -173,6 +173,8 @@ class _Lowering:
         source = self.made[node.inputs[0]]
         order = self.folded.get(source)
         attributes = {**self.weights(node), "reorder_weights": list(order) if order else None}
+        if node.op.weight_norm:
+            attributes["weight_norm"] = True
         self.step(node, "dense", (source,), activation=node.op.activation, **attributes)
 
     def activation(self, node: Node) -> None:

@@ -15,6 +15,7 @@ Attributes by kernel:
     conv            k stride pad dilation groups module norm eps weight_norm
     depthwise       k stride pad dilation module norm eps weight_norm
     dense           module norm eps reorder_weights (the [channels, height, width] that the flat input was, or null)
+                    weight_norm (where it has one)
     max_pool        k stride pad
     average_pool    k stride pad (a mean over the whole map has a window as large as it)
     channels        first count every
