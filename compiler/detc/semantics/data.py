@@ -82,7 +82,27 @@ BOTH_VAL = Rule(
     help="drop one of the two",
 )
 
-RULES = (UNKNOWN_FORMAT, NO_FORMAT, CLASSES, BOTH_CLASSES, DOUBLED_CLASS, UNKNOWN_CLASSES, LEAVES, BOTH_VAL)
+PART_OF_VIDEO = Rule(
+    "DAT118",
+    "error",
+    """`{key}` of data `{name}` has {actual} pictures, which is no whole number of videos of {frames} frames
+
+    Where shapes move, the pictures of the synthetic set are the frames of videos.""",
+    help="write `{key} = {fix} images`",
+)
+SHORT_VIDEOS = Rule(
+    "DAT119",
+    "error",
+    """the videos of data `{name}` have {frames} frames, fewer than the {steps} of a clip
+
+    A clip is a run of consecutive frames of one video.""",
+    help="write `frames = {steps}` or more, or `steps = {frames}`",
+)
+
+RULES = (
+    UNKNOWN_FORMAT, NO_FORMAT, CLASSES, BOTH_CLASSES, DOUBLED_CLASS, UNKNOWN_CLASSES, LEAVES, BOTH_VAL, PART_OF_VIDEO,
+    SHORT_VIDEOS,
+)  # fmt: skip
 
 
 def declare(item: tree.Named | tree.Block, scope: Environment) -> Data | None:
@@ -128,6 +148,7 @@ def read_data(item: tree.Named | tree.Block, at: Reader) -> tuple[Data, tuple[Se
     if len(at.findings) == before:
         _check_classes(name, format, entries, item.span, at)
         _check_validation(name, entries, item.span, at)
+        _check_videos(name, entries, item.span, at)
     _check_paths(name, format, entries, item.span, at)
     if any(finding.level == "error" for finding in at.findings[before:]):
         return None
@@ -199,6 +220,26 @@ def _check_validation(name: str, entries: Entries, span: Span, at: Reader) -> No
     if share is not None and share.value is not None and val.value is not None and val.origin != "default":
         related = (Related(share.span, "held back here"),) if share.span else ()
         at.report(BOTH_VAL(val.span or span, name=name, related=related))
+
+
+def _check_videos(name: str, entries: Entries, span: Span, at: Reader) -> None:
+    """Videos that are drawn have whole clips, and splits whole videos."""
+    if "frames" not in entries:
+        return
+    steps, frames = entries["steps"].value, entries["frames"].value or entries["steps"].value
+    if frames is None:
+        return
+    if steps is not None and frames < steps:
+        at.report(SHORT_VIDEOS(entries["frames"].span or span, name=name, frames=f"{frames}", steps=f"{steps}"))
+    for key in SPLITS:
+        count = entries[key].value
+        if count is not None and count % frames and entries[key].origin != "default":
+            fix = f"{max(1, round(count / frames)) * frames}"
+            at.report(
+                PART_OF_VIDEO(
+                    entries[key].span or span, key=key, name=name, actual=f"{count}", frames=f"{frames}", fix=fix
+                )
+            )
 
 
 def _check_paths(name: str, format: str, entries: Entries, span: Span, at: Reader) -> None:

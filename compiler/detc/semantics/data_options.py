@@ -22,6 +22,8 @@ def resolved(format: str, values: Mapping[str, Any]) -> dict[str, Any]:
     """The options as the lock has them, from the value of every key of the format."""
     moved = {*_ELSEWHERE, *_IN_SPLITS.get(format, ())} | ({"seed"} if "validation_split" in values else set())
     moved |= {"quantization_split"} if values.get("quantization_split") is None else set()
+    videos = _videos(format, values)
+    moved |= {"steps", "frames"} if videos is None else set()
     splits = {name: None if values[name] is None else _split(format, values[name], values) for name in SPLITS}
     if values.get("validation_split") is not None:
         splits["val"] = {"of": "train", "share": values["validation_split"], "seed": values["seed"]}
@@ -30,8 +32,16 @@ def resolved(format: str, values: Mapping[str, Any]) -> dict[str, Any]:
         "classes": values.get("classes"),
         "classes_file": values.get("classes_file"),
         **splits,
-        "options": {name: value for name, value in values.items() if name not in moved},
+        "options": {name: value for name, value in values.items() if name not in moved} | (videos or {}),
     }
+
+
+def _videos(format: str, values: Mapping[str, Any]) -> dict[str, int] | None:
+    """Frames of a clip and of a video that the synthetic set draws; empty for other formats, None for single pictures."""
+    if format != "synthetic":
+        return {}
+    steps, frames = values["steps"], values["frames"]
+    return None if steps is None and frames is None else {"steps": steps or frames, "frames": frames or steps}
 
 
 def paths(value: Any) -> list[str]:
@@ -63,5 +73,6 @@ def _split(format: str, value: Any, values: Mapping[str, Any]) -> dict[str, Any]
         images = values["images"].replace("{split}", value)
         return {"images": images, "annotations": f"labels/{values['track']}/{value}"}
     if format == "synthetic":
-        return {"images": value, "seed": values["seed"]}
+        frames = (_videos(format, values) or {"frames": 1})["frames"]  # whole videos: the default counts know of none
+        return {"images": max(1, round(value / frames)) * frames, "seed": values["seed"]}
     return {"videos": value} if format == "video" else {"folder": value}

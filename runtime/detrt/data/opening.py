@@ -94,6 +94,10 @@ def _read(data: Mapping[str, Any], split: str, base_dir: Path, name: str) -> Dat
             open_synthetic,  # also a program of its own, which must not be loaded before it runs
         )
 
+        if options.get("frames") is not None:
+            from detrt.data.moving import open_moving
+
+            return open_moving(name, split, where, data.get("classes"), options)
         return open_synthetic(name, split, where, data.get("classes"), options)
     reader = READERS.get(str(kind))
     if reader is None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import argparse
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -32,41 +33,76 @@ SIDES = (30, 90)
 """Side of the smallest and largest shape in pixels of a 224 pixel picture."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scenes:
+    """What is drawn: shapes by `names`, on pictures of `size` (width, height), `objects` (fewest, most) of them; `count`
+    pictures, each from `key` and its number.
+    """
+
+    name: str
+    split: str
+    names: tuple[str, ...]
+    count: int
+    size: tuple[int, int]
+    objects: tuple[int, int]
+    key: tuple[int, int]
+
+    @classmethod
+    def of(
+        cls, name: str, split: str, where: Mapping[str, Any], classes: Sequence[str] | None, options: Mapping[str, Any]
+    ) -> Scenes:
+        """`where`: `images` (count), `seed`; `options`: `size` [width, height], `objects` [low, high]. Raises DetrtError."""
+        names = tuple(classes or CLASSES)
+        for shape in names:
+            if shape not in HUES:
+                raise DetrtError(
+                    f"no shape `{shape}`{nearest(shape, HUES)}", f"data.{name}.classes", f"shapes: {', '.join(HUES)}"
+                )
+        count, seed = int(where.get("images", 200)), int(where.get("seed", 0))
+        width, height = (int(v) for v in options.get("size") or (224, 224))
+        few, many = (int(v) for v in options.get("objects") or (1, 4))
+        if not (
+            0 < count <= 1_000_000
+            and min(width, height) >= 32
+            and max(width, height) <= 4096
+            and 0 <= few <= many <= 32
+        ):
+            raise DetrtError(
+                "a synthetic set needs 1 to 1,000,000 pictures of 32 to 4096 pixels with at most 32 objects",
+                f"data.{name}",
+            )
+        return cls(name, split, names, count, (width, height), (few, many), (seed, zlib.crc32(split.encode())))
+
+    def rng(self, number: int, part: int) -> Generator:
+        """The luck of picture or video `number`: `part` 0 places, 1 draws, 2 moves."""
+        return np.random.default_rng([*self.key, number, part])
+
+    def labelled(self, shapes: Iterable[tuple[str, Polygon]]) -> Annotation:
+        """The boxes and classes of shapes."""
+        shapes = list(shapes)
+        return Annotation.of(
+            [extent(outline) for _, outline in shapes], [self.names.index(shape) for shape, _ in shapes]
+        )
+
+
 def open_synthetic(
     name: str, split: str, where: Mapping[str, Any], classes: Sequence[str] | None, options: Mapping[str, Any]
 ) -> DataSet:
-    """A set that exists only while it is read. `where`: `images` (count), `seed`; `options`: `size` [width,
-    height], `objects` [low, high].
-    """
-    names = tuple(classes or CLASSES)
-    for shape in names:
-        if shape not in HUES:
-            raise DetrtError(
-                f"no shape `{shape}`{nearest(shape, HUES)}", f"data.{name}.classes", f"shapes: {', '.join(HUES)}"
-            )
-    count, seed = int(where.get("images", 200)), int(where.get("seed", 0))
-    width, height = (int(v) for v in options.get("size") or (224, 224))
-    few, many = (int(v) for v in options.get("objects") or (1, 4))
-    if not (
-        0 < count <= 1_000_000 and min(width, height) >= 32 and max(width, height) <= 4096 and 0 <= few <= many <= 32
-    ):
-        raise DetrtError(
-            "a synthetic set needs 1 to 1,000,000 pictures of 32 to 4096 pixels with at most 32 objects", f"data.{name}"
-        )
-    key = (seed, zlib.crc32(split.encode()))
+    """A set that exists only while it is read; see `Scenes.of`. Raises DetrtError."""
+    scenes = Scenes.of(name, split, where, classes, options)
 
-    def annotation(index: int) -> Annotation:
-        shapes = _place(np.random.default_rng([*key, index, 0]), (width, height), (few, many), names)
-        return Annotation.of([_extent(outline) for _, outline in shapes], [names.index(shape) for shape, _ in shapes])
+    def placed(index: int) -> list[tuple[str, Polygon]]:
+        return _place(scenes.rng(index, 0), scenes.size, scenes.objects, scenes.names)
 
     def image(picture: Picture) -> Image:
         index = int(picture.id.rsplit("_", 1)[1])
-        shapes = _place(np.random.default_rng([*key, index, 0]), (width, height), (few, many), names)
-        return _draw(np.random.default_rng([*key, index, 1]), (width, height), shapes)
+        return drawn(scenes.rng(index, 1), scenes.size, placed(index))
 
-    ids = [f"{split}_{index:05d}" for index in range(count)]
-    pictures = tuple(Picture(id, Path(f"{id}.png"), width, height, annotation(index)) for index, id in enumerate(ids))
-    return DataSet(name, split, names, pictures, image, on_disk=False)
+    ids = [f"{split}_{index:05d}" for index in range(scenes.count)]
+    pictures = tuple(
+        Picture(id, Path(f"{id}.png"), *scenes.size, scenes.labelled(placed(index))) for index, id in enumerate(ids)
+    )
+    return DataSet(name, split, scenes.names, pictures, image, on_disk=False)
 
 
 def write_voc(folder: Path, counts: Mapping[str, int], seed: int = 0, options: Mapping[str, Any] | None = None) -> None:
@@ -103,30 +139,39 @@ def _xml(picture: Picture, classes: Sequence[str]) -> str:
 # ---- where shapes stand ---------------------------------------------------------------------------------------------------
 
 
+TRIES = 60
+"""Candidates for the places of a picture's shapes."""
+
+
 def _place(
     rng: Generator, size: tuple[int, int], objects: tuple[int, int], names: Sequence[str]
 ) -> list[tuple[str, Polygon]]:
     """Shapes that hardly touch: a candidate whose box meets another's by more than a sliver is dropped."""
-    scale = min(size) / 224
     placed: list[tuple[str, Polygon]] = []
     wanted = int(rng.integers(objects[0], objects[1] + 1))
-    for _ in range(60):
+    for _ in range(TRIES):
         if len(placed) == wanted:
             break
-        shape = names[int(rng.integers(len(names)))]
-        side = rng.uniform(*SIDES) * scale
-        centre = np.array(
-            [rng.uniform(side * 0.55, size[0] - side * 0.55), rng.uniform(side * 0.55, size[1] - side * 0.55)]
-        )
-        outline = OUTLINES[shape](rng) * side / 2 + centre
-        box = _extent(outline)
-        inside = box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
-        if inside and all(_overlap(box, _extent(other)) < 0.02 for _, other in placed):
-            placed.append((shape, outline))
+        found = candidate(rng, size, names)
+        if found is not None and all(_overlap(extent(found[1]), extent(other)) < 0.02 for _, other in placed):
+            placed.append(found)
     return placed
 
 
-def _extent(outline: Polygon) -> tuple[float, float, float, float]:
+def candidate(rng: Generator, size: tuple[int, int], names: Sequence[str]) -> tuple[str, Polygon] | None:
+    """A shape somewhere in the picture; None if it does not lie inside."""
+    shape = names[int(rng.integers(len(names)))]
+    side = rng.uniform(*SIDES) * min(size) / 224
+    centre = np.array(
+        [rng.uniform(side * 0.55, size[0] - side * 0.55), rng.uniform(side * 0.55, size[1] - side * 0.55)]
+    )
+    outline = OUTLINES[shape](rng) * side / 2 + centre
+    box = extent(outline)
+    inside = box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1]
+    return (shape, outline) if inside else None
+
+
+def extent(outline: Polygon) -> tuple[float, float, float, float]:
     """Whole pixels that an outline in pixel centres covers."""
     low, high = np.floor(outline.min(axis=0) + 0.5), np.floor(outline.max(axis=0) + 0.5) + 1
     return float(low[0]), float(low[1]), float(high[0]), float(high[1])
@@ -176,7 +221,10 @@ OUTLINES: dict[str, Callable[[Generator], Polygon]] = {
 # ---- how they look --------------------------------------------------------------------------------------------------------
 
 
-def _draw(rng: Generator, size: tuple[int, int], shapes: Sequence[tuple[str, Polygon]]) -> Image:
+def drawn(rng: Generator, size: tuple[int, int], shapes: Sequence[tuple[str, Polygon]]) -> Image:
+    """The picture, uint8 BGR. Ground, colours, light and grain come from `rng` alone: with the same one only the outlines
+    decide what differs.
+    """
     image = _ground(rng, size)
     for shape, outline in shapes:
         colour = _colour(rng, shape)

@@ -30,6 +30,22 @@ data d { format = images  root = path("d")  train = "shots" }
     assert (data["d"].format, data["d"].options["train"]) == ("images", {"folder": "shots"})
 
 
+def test_shapes_that_move_are_frames_of_whole_videos(tmp_path: Path) -> None:
+    text = """
+data a = data.synthetic(train = 96 images, val = 32 images, steps = 16)
+data b = data.synthetic(train = 96 images, val = none, steps = 16, frames = 48)
+data c = data.synthetic(steps = 16)
+"""
+    program = program_of(tmp_path, text)
+    assert not errors(program)
+    data = {name: d.options for name, d in program.data.items()}
+    assert data["a"]["options"] == {"size": [224, 224], "objects": [1, 4], "steps": 16, "frames": 16}
+    assert data["b"]["options"] == {"size": [224, 224], "objects": [1, 4], "steps": 16, "frames": 48}
+    assert (data["c"]["train"]["images"], data["c"]["val"]["images"]) == (192, 48)
+    assert codes(program_of(tmp_path, "data d = data.synthetic(train = 100 images, steps = 16)")) == ["DAT118"]
+    assert codes(program_of(tmp_path, "data d = data.synthetic(steps = 16, frames = 8)")) == ["DAT119"]
+
+
 def test_every_reader_is_told_where_its_files_are(tmp_path: Path) -> None:
     text = """
 data a = data.voc(root = "VOCdevkit", classes = ["x"], train = ["VOC2007/trainval", "VOC2012/trainval"], val = "VOC2007/test")

@@ -22,6 +22,7 @@ BDD100K_TRACK = (
 _PATH = Text(path=True)
 _IMAGES = Number(whole=True, low=1, high=1_000_000, unit="images")
 _SEED = Key("seed", Number(whole=True, low=0, high=2**63 - 1), 0)
+_STEPS = Number(whole=True, low=1, high=4096, unit="steps", bare=True)
 
 
 def _classes(default: tuple[str, ...] | None = None) -> tuple[Key, ...]:
@@ -183,7 +184,7 @@ FORMATS: dict[str, Schema] = {
         (
             ROOT,
             Key("track", Text(), "box_track_20", "folder of the labels below labels/"),
-            Key("steps", Number(whole=True, low=1, high=4096, unit="steps", bare=True), 32, "frames of a clip"),
+            Key("steps", _STEPS, 32, "frames of a clip"),
             *_classes(BDD100K_TRACK),
             *_splits(Split(_IMAGES_AND_LABELS), "train", "val"),
             Key("images", Text(), "images/track/{split}", "where the videos of a split are"),
@@ -214,6 +215,10 @@ FORMATS: dict[str, Schema] = {
                 "width and height",
             ),
             Key("objects", Span(0, 32, whole=True), [1, 4], "objects a picture"),
+            Key(
+                "steps", Maybe(_STEPS), None, "frames of a clip: the shapes move, and the pictures are frames of videos"
+            ),
+            Key("frames", Maybe(_STEPS), None, "frames of a video; none: as many as a clip has"),
             _SEED,
             QUANTIZATION_SPLIT,
         ),
