@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 BUILTIN: dict[str, str] = {
     "gti5801": "detc.targets.gti5801.backend",
+    "loihi2": "detc.targets.loihi2.backend",
     "stm32": "detc.targets.stm32.backend",
 }
 """Target name -> the module whose BACKEND it is. Its facts are `targets/<name>/target.det`."""

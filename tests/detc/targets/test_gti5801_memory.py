@@ -6,7 +6,7 @@ import pytest
 from gti_nets import Net, codes, judge
 
 from detc.semantics.program import Target
-from detc.targets.gti5801.facts import Facts
+from detc.targets.facts import Facts
 from detc.targets.gti5801.memory import map_bytes, place
 
 MOST = [(448, True, 80), (448, False, 20), (224, True, 368), (224, False, 92), (112, False, 380), (56, False, 1532)]

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from detc.passes.context import Context
 from detc.passes.pipeline import FRONT, LOWERING, run
 from detc.semantics.program import Target
+from detc.targets.facts import Facts
 from detc.targets.gti5801.chain import read_chain
-from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.mapping import Major, Mapper, map_layers
 from detc.targets.gti5801.verify import verify_plan
 

@@ -6,9 +6,10 @@ from detc.diagnostics import Finding, has_errors
 from detc.ir.graph import Graph
 from detc.semantics.program import Model, Target
 from detc.targets.backend import Judgement, TargetBackend
+from detc.targets.facts import Facts
 from detc.targets.gti5801.chain import read_chain
 from detc.targets.gti5801.checks import check_layer
-from detc.targets.gti5801.facts import Facts, complete
+from detc.targets.gti5801.facts import complete
 from detc.targets.gti5801.mapping import map_layers
 from detc.targets.gti5801.metrics import BRIEF, TITLES, columns, groups, limits, metrics
 from detc.targets.gti5801.net_checks import check_net

@@ -15,7 +15,7 @@ from detc.ir.ops.conv import Conv
 from detc.ir.ops.norm import BatchNorm
 from detc.ir.ops.pool import MaxPool, SamplePool
 from detc.targets.bounds import holds, place
-from detc.targets.gti5801.facts import Facts
+from detc.targets.facts import Facts
 
 UNSUPPORTED = Rule(
     "GTI107",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 from detc.diagnostics import Finding, Rule
-from detc.semantics.program import Fact, Target
+from detc.semantics.program import Target
 from detc.targets.bounds import choices, words
+from detc.targets.facts import Facts
 
 INCOMPLETE = Rule(
     "GTI190",
@@ -91,38 +91,6 @@ _LISTS = (
     "limit.output_size",
     "limit.input_channels",
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """A resolved gti5801 target, read by dotted path: `op.conv.k`, `limit.majors`, `memory.activations.size`."""
-
-    target: Target
-    found: dict[str, Fact | None] = field(default_factory=dict, repr=False, compare=False)
-    """What was asked for before: the mapper asks for the same few numbers thousands of times."""
-
-    def find(self, path: str) -> Fact | None:
-        if path not in self.found:
-            self.found[path] = self._look_up(path)
-        return self.found[path]
-
-    def _look_up(self, path: str) -> Fact | None:
-        kind, _, rest = path.partition(".")
-        if kind == "limit":
-            return self.target.limit(rest)
-        label, _, name = rest.partition(".")
-        section = self.target.root.find(kind, label)
-        return section.facts.get(name) if section else None
-
-    def __getitem__(self, path: str) -> Fact:
-        """The fact; KeyError where the target lacks it, which `complete` rules out for all that is read this way."""
-        fact = self.find(path)
-        if fact is None:
-            raise KeyError(path)
-        return fact
-
-    def number(self, path: str) -> int:
-        return int(self[path].value)
 
 
 def complete(target: Target) -> tuple[Finding, ...]:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from detc.targets.bounds import holds
+from detc.targets.facts import Facts
 from detc.targets.gti5801.chain import Sublayer
-from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.memory import ceil_to, map_bytes
 
 

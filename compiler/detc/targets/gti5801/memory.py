@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from detc.targets.gti5801.facts import Facts
+from detc.targets.facts import Facts
 
 
 def ceil_to(value: int, multiple: int) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from detc.targets.facts import Facts
 from detc.targets.gti5801.chain import Chain
-from detc.targets.gti5801.facts import Facts
 from detc.targets.gti5801.mapping import Major, Mapper
 
 TITLES = {
