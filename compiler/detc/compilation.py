@@ -56,9 +56,11 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
     deploys = [d for d in program.deploys if d.model in program.models]
     models = [program.models[d.model] for d in deploys] or _main_model(program)
     done = Compilation(program, program.target.name if program.target else target, findings=tuple(program.findings))
+    measured: dict[str, dict[str, Any]] = {}
     for number, model in enumerate(dict.fromkeys(id(m) for m in models)):
         chosen = next(m for m in models if id(m) == model)
         part = _compile_model(program, chosen, optimize)
+        measured[chosen.name] = part.metrics
         done.findings += part.findings
         done.refused |= part.refused
         if number == 0:
@@ -68,16 +70,15 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
             done.units, done.errors, done.brief = part.units, part.errors, part.brief
             done.timeline = part.timeline
             chosen.graph = part.graph or chosen.graph
-    gates = [*program.gates, *(gate for deploy in deploys for gate in deploy.gates)]
-    gates += program.target.gates if program.target else []
-    judged, found = judge_gates(gates, done.metrics)
+    judged, found = judge_gates([*program.gates, *(program.target.gates if program.target else [])], done.metrics)
+    program.gates = judged[: len(program.gates)]
+    for deploy in deploys:
+        # Each deploy block asks of the model that it deploys.
+        deploy.gates, more = judge_gates(deploy.gates, measured[deploy.model])
+        found += more
     done.refused |= has_errors(found)
     levels = ("error", "warning", "note")
     done.findings = tuple(sorted((*done.findings, *found), key=lambda finding: levels.index(finding.level)))
-    verdicts = iter(judged)
-    program.gates = [next(verdicts) for _ in program.gates]
-    for deploy in deploys:
-        deploy.gates = [next(verdicts) for _ in deploy.gates]
     return done
 
 

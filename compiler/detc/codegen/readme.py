@@ -101,7 +101,7 @@ def stage_row(stage: Mapping[str, Any]) -> tuple[str, str, str, str, str]:
     if stage["kind"] == "prune":
         return stage["id"], start, f"cut by {stage['prune']['channels']}", "-", "-"
     quantize = stage.get("quantize") or {}
-    words = [word for word in ("weights", "activations", "folded", "int8") if quantize.get(word)]
+    words = [word for word in ("weights", "activations", "folded", "int8", "events") if quantize.get(word)]
     rate = f"{stage['optimizer']['lr']:g}"
     length = f"{stage['epochs']} epoch{'' if stage['epochs'] == 1 else 's'}"
     return stage["id"], start, length, rate, ", ".join(words) or "-"

@@ -22,7 +22,7 @@ UNKNOWN_METRIC = Rule(
     """nothing is called `{actual}` that a `require` could judge
 
     Known are the names of the scope, the metrics of the net and of the target, and those of training: map50, map,
-    top1, top5, loss.""",
+    top1, top5, loss, and of a stage with `quantize events` event_rate, events, synops.""",
     help="{remedy}",
 )
 NO_CONDITION = Rule(
@@ -52,6 +52,9 @@ BAD_UNIT = Rule(
 
 TRAINING_METRICS = ("map50", "map", "top1", "top5", "loss")
 """What stages of training measure: map50 and map of a detector, top1 and top5 of a classifier."""
+EVENT_METRICS = ("event_rate", "events", "synops")
+"""What stages that run in time measure besides: the share of neurons that send in a step (mean over steps and pictures),
+events sent a step, and synaptic operations a step."""
 NET_METRICS = ("params", "macs")
 """What the graph alone tells."""
 FUNCTIONS = ("drop", "min", "max", "abs")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from detc.diagnostics import Finding, Rule
 from detc.diagnostics.did_you_mean import closest
 from detc.semantics.conditions import (
+    EVENT_METRICS,
     NET_METRICS,
     NO_CONDITION,
     TRAINING_METRICS,
@@ -82,7 +83,7 @@ def judge(gates: Iterable[Gate], metrics: Metrics, *, known: Iterable[str] = ())
     """
     judged: list[Gate] = []
     findings: list[Finding] = []
-    names = {*metrics, *known, *TRAINING_METRICS, *NET_METRICS}
+    names = {*metrics, *known, *TRAINING_METRICS, *EVENT_METRICS, *NET_METRICS}
     final = bool(set(metrics) - set(NET_METRICS))
     for gate in gates:
         value = evaluate_condition(gate.condition, metrics)

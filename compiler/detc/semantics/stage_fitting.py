@@ -17,7 +17,8 @@ FOREIGN = Rule(
     """the {what} {names} for another device than `{target}`, which knows {allowed}: left out of this build
 
     `quantize weights`, `activations` and `folded` with `calibrate caps` are those of the GTI 5801; `quantize int8` with
-    `calibrate ranges` is that of microcontrollers. What starts from a stage that is left out is left out too.""",
+    `calibrate ranges` is that of microcontrollers; `quantize events` is that of Loihi 2. What starts from
+    a stage that is left out is left out too.""",
     help="for `{target}`: {remedy}",
 )
 IMPLIED = Rule(
@@ -28,7 +29,24 @@ IMPLIED = Rule(
     It measures the ranges of all tensors ({allowed}) on {images} and takes no step. Write it yourself to choose:
     `stage ptq {{ start = {actual}.best  calibrate ranges = percentile(99.99)  images = 500 }}`.""",
 )
-RULES = (FOREIGN, IMPLIED)
+NO_PLAN = Rule(
+    "TRN182",
+    "note",
+    """no target is chosen, so {names} can be checked, not trained
+
+    A stage with `quantize events` runs the net as a target's plan lays it out in time.""",
+    help="choose one: `--target kapoho_point`",
+)
+OTHER_MODEL = Rule(
+    "TRN183",
+    "error",
+    """stage `{name}` runs model `{model}` in time, and planned for `{target}` is `{actual}`
+
+    A build has the plan of one model, that of its first deploy block. Other models train at rest, which takes the same
+    weights to the same place.""",
+    help="leave `quantize events` out of this stage, or deploy `{model}`: `deploy NAME on {target} {{ model = {model} }}`",
+)
+RULES = (FOREIGN, IMPLIED, NO_PLAN, OTHER_MODEL)
 
 IMAGES = 200
 """Pictures of a calibration that nobody wrote, unless the data names a share. A choice of ours."""
@@ -39,6 +57,10 @@ RANGES = {"name": "percentile", "q": 99.99, "choose": [99.9, 99.99, 100.0], "equ
 def fit(scope: Environment) -> None:
     """Fits `program.stages` to `program.target`, by the target's section `stages`; nothing without one."""
     program = scope.context.program
+    timed = [stage for stage in program.stages if stage.options["quantize"]["events"]]
+    if program.target is None and timed:
+        names = f"{'stages' if len(timed) > 1 else 'stage'} " + ", ".join(f"`{stage.name}`" for stage in timed)
+        scope.context.report(NO_PLAN(timed[0].span, names=names))
     known = program.target.root.find("stages") if program.target else None
     if known is None:
         return
@@ -46,6 +68,7 @@ def fit(scope: Environment) -> None:
     if foreign:
         _tell(foreign, known, program, scope)
         program.stages[:] = own
+    _check_planned([stage for stage in own if stage.options["quantize"]["events"]], program, scope)
     word = known.facts.get("implied")
     if word is None or not str(word.value).isidentifier():
         return
@@ -68,6 +91,15 @@ def fit(scope: Environment) -> None:
                 allowed=options["calibrate"]["ranges"]["name"],
             )
         )
+
+
+def _check_planned(timed: list[Stage], program: Program, scope: Environment) -> None:
+    """Stages that run in time are of the model that the target plans."""
+    planned = program.deploys[0].model if program.deploys else None
+    for stage in timed:
+        if program.target is not None and planned is not None and stage.model != planned:
+            facts = {"name": stage.name, "model": stage.model, "target": program.target.name, "actual": planned}
+            scope.context.report(OTHER_MODEL(stage.span, **facts))
 
 
 def _parted(stages: list[Stage], known: Section) -> tuple[list[Stage], list[Stage]]:

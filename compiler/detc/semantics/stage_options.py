@@ -21,13 +21,15 @@ def quantized(
         at.report(QUANTIZE_ORDER(draft.place(key), name=draft.name, problem=problem, remedy=remedy))
 
     state = before.get(draft.start[0], {}) if draft.start else {}
-    result = {key: state.get(key) for key in ("weights", "activations", "folded", "int8")}
+    result = {key: state.get(key) for key in ("weights", "activations", "folded", "int8", "events")}
     if draft.value("quantize.weights"):
         result["weights"] = draft.value("quantize.weights")
     if draft.caps:
         result["activations"] = {"stage": draft.caps}
     if draft.ranges:
         result["int8"] = {"stage": draft.ranges}
+    if draft.value("quantize.events"):
+        result["events"] = draft.value("quantize.events")
     if draft.value("quantize.folded"):
         result["folded"] = draft.value("quantize.folded")
         if result["activations"] is None and draft.good:
@@ -37,9 +39,10 @@ def quantized(
                 "add `quantize activations = STAGE.caps`",
             )
             return None
-    if draft.good and not _int8_alone(draft, result, by_id, wrong):
+    if draft.good and not (_events_alone(draft, result, wrong) and _int8_alone(draft, result, by_id, wrong)):
         return None
-    if draft.prunes and draft.good and any(result.values()):
+    rounded = [key for key in result if result[key] and key != "events"]  # events leave the weights as they are
+    if draft.prunes and draft.good and rounded:
         remedy = "prune in the float stages, before the first `quantize`"
         problem = "prunes a net whose weights or activations are quantised"
         at.report(PRUNING(draft.place("prune.channels"), name=draft.name, problem=problem, remedy=remedy))
@@ -51,14 +54,33 @@ def quantized(
             return None
         draft.entries["amp"] = Setting("amp", None, "default")
     sizes = draft.entries["multiscale"]
-    if sizes.value is not None and result["int8"]:
+    kind = "int8" if result["int8"] else "run in time" if result["events"] else ""
+    if sizes.value is not None and kind:
         if "multiscale" in draft.own:
-            problem = "is int8, planned for one size of the picture, and asks for several"
-            remedy = "set `multiscale` in the float stages only, or in the train block: int8 stages leave it out"
+            problem = f"is {kind}, planned for one size of the picture, and asks for several"
+            remedy = f"set `multiscale` in the float stages only, or in the train block: {kind} stages leave it out"
             at.report(CONTRADICTION(sizes.span or draft.span, name=draft.name, problem=problem, remedy=remedy))
             return None
         draft.entries["multiscale"] = Setting("multiscale", None, "default")
     return result
+
+
+def _events_alone(draft: Draft, result: Mapping[str, Any], wrong: Callable[[str, str, str], None]) -> bool:
+    """A net that sends events goes without the words of other devices and is not measured for them."""
+    if not result["events"]:
+        return True
+    others = [key for key in ("weights", "activations", "folded", "int8") if result[key]]
+    key = "quantize.events" if draft.value("quantize.events") else "start"
+    if others:
+        wrong(
+            key, f"sends events and has quantised {' and '.join(others)}", "start from a stage that quantises nothing"
+        )
+        return False
+    if draft.calibrates:
+        key = "calibrate.ranges" if draft.measures_ranges else "calibrate.caps"
+        wrong(key, "sends events and calibrates", "leave one out: neurons that send events need no caps and no ranges")
+        return False
+    return True
 
 
 def _int8_alone(
@@ -111,7 +133,10 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "augment": value("augment"),
         "no_aug_epochs": value("no_aug_epochs"),
         "multiscale": _multiscale(value("multiscale")),
+        "steps": value("steps"),
         "loss": loss,
+        "heads": value("heads"),
+        "regularize": _regularized(value("regularize.events")),
         "init": {"convs": value("init.convs"), "head_bias": value("init.head_bias")},
         "rescale": {"images": value("rescale")} if value("rescale") else None,
         "ema": value("ema"),
@@ -148,6 +173,10 @@ def _calibration(draft: Draft) -> dict[str, Any] | None:
 
 def _multiscale(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return None if value is None else {"range": value["range"], "step": value["step"]}
+
+
+def _regularized(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    return None if value is None else {"events": {"weight": value["weight"], "rate": value["rate"]}}
 
 
 def _pretrained(draft: Draft) -> dict[str, Any] | None:

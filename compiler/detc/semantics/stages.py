@@ -17,6 +17,7 @@ from detc.semantics.schema.rules import TRAIN
 from detc.semantics.schema.train import stage_schema, train_schema
 from detc.semantics.stage_checks import check_data, check_length, check_parts
 from detc.semantics.stage_draft import Draft
+from detc.semantics.stage_events import check_events, check_heads
 from detc.semantics.stage_metrics import check_metrics
 from detc.semantics.stage_optimizing import check_optimizing
 from detc.semantics.stage_options import quantized, resolved
@@ -131,6 +132,7 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         check_optimizing(draft, at)
         check_transfer(draft, at)
         check_metrics(draft, by_id, at, program)
+        check_heads(draft, at)
     ordered = _order(drafts, by_id, at)
     stages: list[Stage] = []
     done: dict[str, dict[str, Any]] = {}
@@ -138,6 +140,8 @@ def resolve(drafts: list[Draft], at: Reader, program: Program) -> list[Stage]:
         if draft.start is not None and draft.start[0] not in done:
             continue  # what it starts from has mistakes: nothing can be said of its own quantisation
         quantize = quantized(draft, done, by_id, at)
+        if quantize is not None and draft.good:
+            check_events(draft, quantize, done, at, program)
         if not (draft.good and draft.model is not None and quantize is not None):
             continue
         done[draft.id] = quantize

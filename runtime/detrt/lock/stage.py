@@ -61,9 +61,21 @@ class Quantize(Part):
     activations: ActivationSource | None = None
     folded: str | None = None
     int8: ActivationSource | None = None
+    events: Literal["sigma_delta"] | None = None
 
     def any(self) -> bool:
-        return bool(self.weights or self.activations or self.folded or self.int8)
+        return bool(self.weights or self.activations or self.folded or self.int8 or self.events)
+
+
+class Sparsity(Part):
+    """`weight` times the square of what a layer's mean |message| has over `rate`, summed over layers, joins the loss."""
+
+    weight: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+    rate: float = Field(default=0.01, ge=0, allow_inf_nan=False)
+
+
+class Regularize(Part):
+    events: Sparsity
 
 
 class Caps(Part):
@@ -126,7 +138,10 @@ class Stage(Part):
     augment: list[dict[str, Any]] = []
     no_aug_epochs: int = Field(default=0, ge=0)
     multiscale: Multiscale | None = None
+    steps: PositiveInt | None = None
     loss: dict[str, Any] = {}
+    heads: list[Annotated[int, Field(ge=0)]] | None = None
+    regularize: Regularize | None = None
     init: Init = Init()
     rescale: Rescale | None = None
     ema: float | None = Field(default=None, gt=0, lt=1)

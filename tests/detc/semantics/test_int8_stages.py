@@ -37,7 +37,7 @@ def test_ranges_are_measured_and_trained_with(tmp_path: Path) -> None:
     assert ptq["calibrate"] == {
         "ranges": {"name": "percentile", "q": 99.99, "choose": [99.9, 100], "equalize": True, "correct_bias": False}
     }
-    assert ptq["quantize"] == {"weights": None, "activations": None, "folded": None, "int8": None}
+    assert ptq["quantize"] == {"weights": None, "activations": None, "folded": None, "int8": None, "events": None}
     assert qat["quantize"]["int8"] == {"stage": "steps.ptq"}
 
 

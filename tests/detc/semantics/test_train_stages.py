@@ -34,11 +34,23 @@ def test_quantisation_is_carried_along_the_weights(tmp_path: Path) -> None:
     program = program_of(tmp_path, trained(VENDOR))
     assert not errors(program)
     assert {stage.name: stage.options["quantize"] for stage in program.stages} == {
-        "float": {"weights": None, "activations": None, "folded": None, "int8": None},
-        "weights": {"weights": "masks", "activations": None, "folded": None, "int8": None},
-        "measure": {"weights": "masks", "activations": None, "folded": None, "int8": None},
-        "acts": {"weights": "masks", "activations": {"stage": "steps.measure"}, "folded": None, "int8": None},
-        "chip": {"weights": "masks", "activations": {"stage": "steps.measure"}, "folded": "u5", "int8": None},
+        "float": {"weights": None, "activations": None, "folded": None, "int8": None, "events": None},
+        "weights": {"weights": "masks", "activations": None, "folded": None, "int8": None, "events": None},
+        "measure": {"weights": "masks", "activations": None, "folded": None, "int8": None, "events": None},
+        "acts": {
+            "weights": "masks",
+            "activations": {"stage": "steps.measure"},
+            "folded": None,
+            "int8": None,
+            "events": None,
+        },
+        "chip": {
+            "weights": "masks",
+            "activations": {"stage": "steps.measure"},
+            "folded": "u5",
+            "int8": None,
+            "events": None,
+        },
     }
 
 

@@ -41,6 +41,26 @@ RANGES = {
 }
 """How the range of a tensor is read off what calibration saw of it."""
 
+EVENTS = {
+    "sparsity": Schema(
+        "sparsity",
+        (
+            Key("weight", Number(low=0), 0.01, "factor of the penalty in the loss", known_as=("sp_lam", "lam")),
+            Key(
+                "rate",
+                Number(low=0),
+                0.01,
+                "mean |message| of a layer up to which it costs nothing",
+                known_as=("sp_rate", "max_rate"),
+            ),
+        ),
+    )
+}
+"""What keeps the events of a net few; defaults and meaning of lava-dl's SparsityEnforcer (slayer/loss.py)."""
+
+LONGEST_CLIP = 4096
+"""Steps of a clip: as many as data may have."""
+
 SEED = Either({"auto": None}, Maybe(Number(whole=True, low=0, high=2**63 - 1)))
 
 SHARED: tuple[Key, ...] = (
@@ -82,6 +102,19 @@ SHARED: tuple[Key, ...] = (
     Key("amp", Maybe(Word(("bf16", "fp16"))), None, "autocast; float stages only"),
     Key("clip", Maybe(Number(above=0)), None, "largest norm of the gradient"),
     Key("channels_last", Flag(), True),
+    Key(
+        "steps",
+        Maybe(Number(whole=True, low=1, high=LONGEST_CLIP, unit="steps", bare=True)),
+        None,
+        "length of the clips of a stage with `quantize events`; none: the data's, else the input's",
+    ),
+    Key("regularize.events", Maybe(Choice(EVENTS)), None, "a penalty on events; stages with `quantize events`"),
+    Key(
+        "heads",
+        Maybe(ListOf(Number(whole=True, low=0), single=True, least=1)),
+        None,
+        "numbers of the head's maps that train, from 0; none: all",
+    ),
     Key("validate_every", EPOCHS, 1, known_as=("eval_interval",)),
     Key("save_every", Maybe(EPOCHS), None, "keep a checkpoint every so often, besides the best and the last"),
     Key("save_history", Flag(), False, "keep a checkpoint of every epoch", known_as=("save_history_ckpt",)),
@@ -114,6 +147,7 @@ PER_STAGE: tuple[Key, ...] = (
     Key("quantize.weights", Maybe(Word(("masks",))), None),
     Key("quantize.activations", Maybe(Dotted("the caps of a calibration stage, such as `measure.caps`")), None),
     Key("quantize.folded", Maybe(Word(("u5",))), None),
+    Key("quantize.events", Maybe(Word(("sigma_delta",))), None, "the net runs in time and its neurons send events"),
     Key("quantize.int8", Maybe(Dotted("the ranges of a calibration stage, such as `ptq.ranges`")), None),
     Key("calibrate.caps", Maybe(Choice(CAPS)), None, "measure activation caps instead of training"),
     Key("calibrate.ranges", Maybe(Choice(RANGES)), None, "measure the ranges of int8 instead of training"),
