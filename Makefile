@@ -2,6 +2,7 @@
 # make test   the fast tests, two at a time, then those that measure time; what needs more than Python and make is skipped
 #             with one line each
 # make long   the slow tests: training, kill and resume, distributed runs; these too in two calls (tests/in_two_calls.py)
+# make loihi  .venv-loihi: lava-dl in a Python 3.11 of its own, which detc train uses for Loihi 2
 # make fuzz   20,000 mutated specs
 
 PYTHON ?= python3
@@ -11,7 +12,7 @@ READY  := $(VENV)/ready
 TORCH  := torch==2.13.0
 EXTRAS ?= train,dev
 
-.PHONY: setup demo test long fuzz lint bench clean
+.PHONY: setup demo test long loihi loihi-test fuzz lint bench clean
 
 setup: $(READY)
 
@@ -34,6 +35,9 @@ test: $(READY)
 
 long: $(READY)
 	"$(BIN)/python" tests/in_two_calls.py -m long $(ARGS)
+
+loihi: $(READY)
+	"$(BIN)/detc" env loihi2 --into .venv-loihi
 
 fuzz: $(READY)
 	DETC_FUZZ=20000 "$(BIN)/python" -m pytest -m "" tests/detc/fuzz $(ARGS)

@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "runs": "the runs of a build, and where they differ",
     "benchmark": "time of one picture on this machine",
     "weights": "the weights in a file by part; write a backbone alone",
+    "env": "make the environment that a target's own tools want",
     "doctor": "sanity checks before training",
     "data": "check, count, convert, part and preview data sets",
     "explain": "the manual page of a finding's code",
