@@ -9,7 +9,7 @@ from detc.diagnostics import Rule
 from detc.ir.ops.neuron import Encode, SigmaDelta
 from detc.ir.ops.source import Input
 from detc.semantics.conditions import EVENT_METRICS, names_in
-from detc.semantics.program import Program, Setting
+from detc.semantics.program import Model, Program, Setting
 from detc.semantics.reading import Reader
 from detc.semantics.stage_draft import Draft
 from detc.semantics.stage_rules import NO_EFFECT
@@ -115,6 +115,16 @@ def _check_gates(
                 actual = stage.rpartition(".")[2] or draft.name
                 at.report(AT_REST(gate.span, key=f"require {gate.text}", name=draft.name, actual=actual))
                 draft.good = False
+
+
+def chosen_maps(model: Model, chosen: list[int] | None) -> dict[str, Any] | None:
+    """The maps of the model's head that train, and the layers that serve none of them, which stay as they are."""
+    if chosen is None:
+        return None
+    graph, maps = model.graph, model.graph.outputs[model.heads[0].on[0]]
+    others = graph.ancestors(maps) - graph.ancestors([maps[number] for number in chosen])
+    weighted = [node for node in graph if node.name in others and node.op.params(graph.input_types(node))]
+    return {"maps": chosen, "idle": [node.module or node.name for node in weighted if node.owns_weights]}
 
 
 def check_heads(draft: Draft, at: Reader) -> None:

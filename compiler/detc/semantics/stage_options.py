@@ -9,6 +9,7 @@ from detc.semantics.gates import gate_json
 from detc.semantics.program import Setting, Stage
 from detc.semantics.reading import Reader
 from detc.semantics.stage_draft import Draft
+from detc.semantics.stage_events import chosen_maps
 from detc.semantics.stage_rules import AUTOCAST, CONTRADICTION, PRUNING, QUANTIZE_ORDER
 
 
@@ -135,7 +136,7 @@ def resolved(draft: Draft, quantize: dict[str, Any]) -> Stage:
         "multiscale": _multiscale(value("multiscale")),
         "steps": value("steps"),
         "loss": loss,
-        "heads": value("heads"),
+        "heads": chosen_maps(draft.model, value("heads")),
         "regularize": _regularized(value("regularize.events")),
         "init": {"convs": value("init.convs"), "head_bias": value("init.head_bias")},
         "rescale": {"images": value("rescale")} if value("rescale") else None,

@@ -4,7 +4,8 @@ object_detection/yolo_base.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,8 @@ TERMS = ("coord", "obj", "noobj", "cls", "iou")
 
 class YoloSdnnHead(Head):
     """Reads one map or a list of maps [n, A * (5 + classes), rows, columns], with steps [.., T] where the model has clips.
-    The truth [n, G, 5] holds at all steps; [n, T, G, 5] is that of each step.
+    The truth [n, G, 5] holds at all steps; [n, T, G, 5] is that of each step. Where `head` names `maps`, only those are read: the
+    others of the list neither learn nor find anything.
     """
 
     kind = "yolo_sdnn"
@@ -36,6 +38,9 @@ class YoloSdnnHead(Head):
         super().__init__(head)
         self.options: SdnnOptions
         self.options, self._loss = read_sdnn(head.get("options") or {}, loss)
+        self._maps = _chosen(head.get("maps"), len(self.options.anchors))
+        if self._maps is not None:
+            self.options = replace(self.options, anchors=tuple(self.options.anchors[number] for number in self._maps))
         self._last: dict[str, Tensor] = {}
 
     def loss(
@@ -48,6 +53,7 @@ class YoloSdnnHead(Head):
         places is 0 (upstream: not a number, and the batch is skipped).
         """
         (maps,) = maps_of(outputs, self.on)
+        maps = self._of_these(maps)
         options = self.options
         steps = maps[0].shape[4] if maps[0].ndim == 5 else 1
         pairs = paired([_frames(map, steps) for map in maps], options.anchors, self.kind)
@@ -86,7 +92,26 @@ class YoloSdnnHead(Head):
         return {name: float(value) for name, value in self._last.items()}
 
     def decode_one(self, outputs: Mapping[str, list[NDArray[np.float32]]], options: Any) -> Detections:
-        return decode_sdnn(outputs[self.on[0]], options)
+        return decode_sdnn(self._of_these(outputs[self.on[0]]), options)
+
+    def _of_these(self, maps: Sequence[Any]) -> list[Any]:
+        """The maps that are read."""
+        if self._maps is None:
+            return list(maps)
+        if max(self._maps) >= len(maps):
+            raise DetrtError(
+                f"there is no map {max(self._maps)} among the {len(maps)} that the model gives", "heads.maps"
+            )
+        return [maps[number] for number in self._maps]
+
+
+def _chosen(maps: Any, count: int) -> list[int] | None:
+    """The numbers of the maps that are read; None for all."""
+    if maps is None:
+        return None
+    if not maps or not all(isinstance(number, int) and 0 <= number < count for number in maps):
+        raise DetrtError(f"{maps} are no numbers of the {count} maps of the head", "heads.maps")
+    return list(maps)
 
 
 def sdnn_loss(

@@ -74,6 +74,13 @@ class Sparsity(Part):
     rate: float = Field(default=0.01, ge=0, allow_inf_nan=False)
 
 
+class Heads(Part):
+    """The maps of the head that train and score, and the layers that serve none of them: they stay as they are."""
+
+    maps: list[Annotated[int, Field(ge=0)]] = Field(min_length=1)
+    idle: list[str] = []
+
+
 class Regularize(Part):
     events: Sparsity
 
@@ -140,7 +147,7 @@ class Stage(Part):
     multiscale: Multiscale | None = None
     steps: PositiveInt | None = None
     loss: dict[str, Any] = {}
-    heads: list[Annotated[int, Field(ge=0)]] | None = None
+    heads: Heads | None = None
     regularize: Regularize | None = None
     init: Init = Init()
     rescale: Rescale | None = None

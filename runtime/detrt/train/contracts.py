@@ -45,6 +45,9 @@ class Head(Protocol):
         `update` moves the normaliser first; validation leaves it alone, so that looking does not change the training.
         """
 
+    def decode(self, outputs: Any) -> list[Detections]:
+        """What is found in each picture of a batch."""
+
     def attach(self, model: nn.Module) -> Any:
         """Hooks what the loss options ask for into the model that is trained; copies of it stay without."""
 

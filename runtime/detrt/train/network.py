@@ -83,6 +83,8 @@ def below(name: str, prefixes: Sequence[str]) -> bool:
 def frozen(name: str, stage: Stage, epoch: int) -> bool:
     """True if the parameter `name` stands still in `epoch`."""
     until = stage.freeze.epochs
+    if stage.heads is not None and below(name, stage.heads.idle):
+        return True
     return below(name, stage.freeze.prefixes) and (until is None or epoch < until)
 
 

@@ -8,6 +8,7 @@ import torch
 import torch.distributed.nn.functional
 from torch import Tensor, nn
 
+from detrt.layers.neurons import MeanOnly
 from detrt.train.distributed import Processes
 
 
@@ -54,7 +55,7 @@ def share_norms(model: nn.Module, processes: Processes) -> nn.Module:
 
 
 def hold_norms(model: nn.Module, stands_still: Callable[[str], bool]) -> None:
-    """Puts the batch norms whose names `stands_still` into evaluation mode: a frozen part keeps its statistics too."""
+    """Puts the norms whose names `stands_still` into evaluation mode: a frozen part keeps its statistics too."""
     for name, module in model.named_modules():
-        if isinstance(module, nn.modules.batchnorm._BatchNorm) and stands_still(name):
+        if isinstance(module, (nn.modules.batchnorm._BatchNorm, MeanOnly)) and stands_still(name):
             module.eval()

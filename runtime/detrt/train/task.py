@@ -82,7 +82,8 @@ class DataTask:
         return digest.hexdigest()
 
     def head(self, stage: Stage) -> Any:
-        return build_head(self._head, stage.loss)
+        chosen = {"maps": stage.heads.maps} if stage.heads is not None else {}
+        return build_head({**self._head, **chosen}, stage.loss)
 
     def train_loader(self, stage: Stage, *, seed: int, rank: int, world: int, workers: int) -> Loader:
         return train_loader(

@@ -65,7 +65,7 @@ def validate(
                 outputs, batch.targets.to(processes.device), processes.sum, update=False
             ).items():
                 terms[name] = terms[name] + value if name in terms else value.clone()
-            detections.extend(task.decode(outputs, batch, network.decode))
+            detections.extend(task.decode(outputs, batch, network.decode or head.decode))
             batches += 1
     finally:
         model.train(training)

@@ -155,6 +155,26 @@ def test_without_a_target_it_is_said_that_a_stage_in_time_cannot_train(tmp_path:
     assert any(f.code == "TRN180" and "`tune`, `long`, `short`" in f.message for f in for_chip.findings)
 
 
+THREE = """
+data shapes = data.synthetic(train = 8 images, val = 4 images, classes = [disc, square])
+use std.sdnn as sdnn
+model net extends detector {
+  input clip: u8[3, 32, 32] = frames(steps = 6, order = rgb)
+  let seen = clip |> sdnn.sd(4, s = 2)
+  output p = [seen |> sdnn.sd(4, s = 2) |> sdnn.predict(2) for k in 1 .. 3]
+  head yolo_sdnn on p { anchors = [(0.28, 0.22), (0.38, 0.48), (0.90, 0.78)]  classes = 2 }
+}
+"""
+
+
+def test_maps_are_chosen_and_what_serves_none_of_them_stands_still(tmp_path: Path) -> None:
+    program = read(tmp_path, spec("  stage all { epochs = 1 }\n  stage some { epochs = 1  heads = [0, 2] }", THREE))
+    every, some = (stage.options for stage in program.stages)
+    assert every["heads"] is None
+    middle = ["p.1.sd1.conv1", "p.1.sd1.sigma_delta1", "p.1.predict1.conv1"]
+    assert some["heads"] == {"maps": [0, 2], "idle": middle}
+
+
 def test_a_pruned_net_may_have_sent_events_before(tmp_path: Path) -> None:
     text = (
         spec(f"  stage tune {{ epochs = 1  {TIMED} }}")

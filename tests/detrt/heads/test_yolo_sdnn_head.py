@@ -265,3 +265,24 @@ def test_a_perfect_output_gives_the_boxes_back() -> None:
 def test_options_that_cannot_be(options: dict[str, Any], loss: dict[str, Any], message: str) -> None:
     with pytest.raises(DetrtError, match=message):
         build_head({**ENTRY, "options": OPTIONS | options}, loss)
+
+
+@pytest.mark.parametrize("chosen", [[0], [1], [1, 0]])
+def test_some_maps_train_and_find_as_a_head_that_has_only_these(chosen: list[int]) -> None:
+    (truth, _), maps = random_truth(2, 3, CLASSES, seed=5), random_maps(2, 3)
+    some = build_head({**ENTRY, "maps": chosen}, LOSS)
+    alone = build_head({**ENTRY, "options": {**OPTIONS, "anchors": [ANCHORS[n] for n in chosen]}}, LOSS)
+    given = [map.clone().requires_grad_() for map in maps]
+    found = some.loss(given, truth)
+    assert found == alone.loss([maps[n] for n in chosen], truth)
+    sum(found.values()).backward()
+    assert [map.grad is not None for map in given] == [n in chosen for n in range(len(maps))]
+    for mine, theirs in zip(
+        some.decode(maps, conf=0.3), alone.decode([maps[n] for n in chosen], conf=0.3), strict=True
+    ):
+        assert np.array_equal(mine.boxes, theirs.boxes) and np.array_equal(mine.scores, theirs.scores)
+
+
+def test_maps_that_are_not_there_are_refused() -> None:
+    with pytest.raises(DetrtError, match="no numbers of the 2 maps"):
+        build_head({**ENTRY, "maps": [2]}, LOSS)
