@@ -1,8 +1,8 @@
 """Batches for training and validation, prepared by threads while the model works on the batch before.
 
 Threads, not processes: OpenCV and numpy let go of the interpreter while they work, pictures stay shared, and nothing is
-left behind when the program is killed. Each picture draws its augmentation from (seed, epoch, picture): workers,
-processes and resuming change no value.
+left behind when the program is killed. Each picture draws its augmentation from (seed, epoch, picture), each clip once
+for all its frames from (seed, epoch, clip): workers, processes and resuming change no value.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from detrt.data.augment import Recipe
 from detrt.data.cache import PictureCache
+from detrt.data.clips import Time, covering_time, drawn_time
 from detrt.data.encode import Encoding
 from detrt.data.order import Indices, plain_batches, require_work_for_all, share, shuffled_batches
 from detrt.data.sample import Annotation, DataSet, Image, Sample
@@ -42,6 +43,10 @@ class Batch:
     stacked (those of fewer rows than others are filled up with rows of -1); `boxes` float32 [k, 4] x1 y1 x2 y2 as
     shares of the input and `labels` int64 [k] of each picture; `ids` of the pictures and their own `sizes`, width and
     height in pixels.
+
+    With `steps` in time: `inputs` [n, channels, height, width, steps]. Of clips, `targets` [n, steps, ...], and `boxes`,
+    `labels`, `ids` and `sizes` are those of their n * steps frames, clip by clip; `counted` says which of them are scored.
+    A picture that is held for all steps has one entry, as without them.
     """
 
     inputs: Tensor
@@ -50,6 +55,13 @@ class Batch:
     labels: list[Tensor]
     ids: list[str]
     sizes: list[tuple[int, int]] = field(default_factory=list)
+    steps: int | None = None
+    counted: list[bool] = field(default_factory=list)
+
+    @property
+    def of_clips(self) -> bool:
+        """Whether the entries are those of frames."""
+        return bool(self.counted)
 
 
 class Fed(NamedTuple):
@@ -67,10 +79,14 @@ class _Ready(NamedTuple):
     boxes: NDArray[np.float32]
     labels: NDArray[np.int64]
     size: tuple[int, int]
+    counted: bool = True
 
 
 class Loader:
-    """Iterable over one epoch's batches; `set_epoch` chooses the epoch. Made by `train_loader` and `plain_loader`."""
+    """Iterable over one epoch's batches; `set_epoch` chooses the epoch. Made by `train_loader` and `plain_loader`.
+
+    What `batches` numbers are pictures, or the clips of `time`.
+    """
 
     def __init__(
         self,
@@ -87,7 +103,9 @@ class Loader:
         cache: PictureCache | None,
         scales: Scales | None = None,
         gentle_from: int | None = None,
+        time: Time | None = None,
     ) -> None:
+        self.time = time
         self.dataset, self.encoding, self.targets, self.recipe = dataset, encoding, targets, recipe
         self.scales, self.gentle_from = scales, gentle_from
         self.batches, self.seed, self.rank, self.world = batches, seed, rank, world
@@ -111,7 +129,7 @@ class Loader:
             for encoding, mine in self._shares(epoch, None if gentle else self.scales):
                 yield self._collate([self._prepare(i, epoch, encoding, recipe) for i in mine], encoding)
             return
-        waiting: deque[tuple[list[Future[_Ready]], Encoding]] = deque()
+        waiting: deque[tuple[list[Future[list[_Ready]]], Encoding]] = deque()
         with ThreadPoolExecutor(self.workers, thread_name_prefix="loader") as pool:
             try:
                 for encoding, mine in self._shares(epoch, None if gentle else self.scales):
@@ -130,31 +148,54 @@ class Loader:
                 encoding = scales.drawn(self.encoding, self.seed, epoch, number) if scales else self.encoding
                 yield encoding, share(batch, self.rank, self.world).tolist()
 
-    def _next(self, waiting: deque[tuple[list[Future[_Ready]], Encoding]]) -> Batch:
+    def _next(self, waiting: deque[tuple[list[Future[list[_Ready]]], Encoding]]) -> Batch:
         futures, encoding = waiting.popleft()
         return self._collate([future.result() for future in futures], encoding)
 
-    def _prepare(self, index: int, epoch: int, encoding: Encoding, recipe: Recipe) -> _Ready:
-        fed = augmented(self.dataset, index, encoding, recipe, self.seed, epoch, self.cache)
+    def _prepare(self, number: int, epoch: int, encoding: Encoding, recipe: Recipe) -> list[_Ready]:
+        """A picture, or the frames of a clip, which share their luck."""
+        if self.time is None or self.time.clips is None:
+            return [self._one(number, number, epoch, encoding, recipe)]
+        clip = self.time.clips(epoch)[number]
+        return [
+            self._one(index, number, epoch, encoding, recipe)._replace(counted=counted)
+            for index, counted in zip(clip.indices, clip.counted, strict=True)
+        ]
+
+    def _one(self, index: int, luck: int, epoch: int, encoding: Encoding, recipe: Recipe) -> _Ready:
+        fed = augmented(self.dataset, index, encoding, recipe, self.seed, epoch, self.cache, luck)
         boxes, labels = normalised(fed.annotation, encoding.width, encoding.height), fed.annotation.labels
         data = encoding.bytes_of(fed.image)
         return _Ready(self.dataset.pictures[index].id, data, self.targets(boxes, labels), boxes, labels, fed.size)
 
-    def _collate(self, ready: Sequence[_Ready], encoding: Encoding) -> Batch:
-        if not ready:  # a process without a picture of the last batch still takes its step
+    def _collate(self, items: Sequence[Sequence[_Ready]], encoding: Encoding) -> Batch:
+        ready = [one for item in items for one in item]
+        if ready:
+            data = torch.from_numpy(np.stack([one.data for one in ready])).to(self.device, non_blocking=True)
+            targets = stacked([one.target for one in ready]).to(self.device, non_blocking=True)
+        else:  # a process without a picture of the last batch still takes its step
             shape = (0, encoding.height, encoding.width, encoding.channels)
-            empty = torch.zeros(shape, dtype=torch.uint8, device=self.device)
+            data = torch.zeros(shape, dtype=torch.uint8, device=self.device)
             nothing = self.targets(np.zeros((0, 4), np.float32), np.zeros(0, np.int64))
-            return Batch(encoding.tensor(empty), nothing[None][:0].to(self.device), [], [], [])
-        data = torch.from_numpy(np.stack([item.data for item in ready])).to(self.device, non_blocking=True)
-        return Batch(
+            targets = nothing[None][:0].to(self.device)
+        batch = Batch(
             encoding.tensor(data),
-            stacked([item.target for item in ready]).to(self.device, non_blocking=True),
-            [torch.from_numpy(item.boxes) for item in ready],
-            [torch.from_numpy(item.labels) for item in ready],
-            [item.id for item in ready],
-            [item.size for item in ready],
+            targets,
+            [torch.from_numpy(one.boxes) for one in ready],
+            [torch.from_numpy(one.labels) for one in ready],
+            [one.id for one in ready],
+            [one.size for one in ready],
         )
+        if self.time is None:
+            return batch
+        steps = batch.steps = self.time.steps
+        if self.time.clips is None:
+            batch.inputs = batch.inputs[..., None].expand(*batch.inputs.shape, steps)
+            return batch
+        batch.inputs = batch.inputs.unflatten(0, (len(items), steps)).movedim(1, -1)
+        batch.targets = batch.targets.unflatten(0, (len(items), steps))
+        batch.counted = [one.counted for one in ready]
+        return batch
 
 
 def augmented(
@@ -165,10 +206,12 @@ def augmented(
     seed: int,
     epoch: int,
     images: PictureCache | None = None,
+    luck: int | None = None,
 ) -> Fed:
     """Picture `index` as it is fed in `epoch`.
 
-    (seed, epoch, index) decide everything: the luck of each step, and which other pictures mosaic and mixup bring in.
+    (seed, epoch, index) decide everything: the luck of each step, and which other pictures mosaic and mixup bring in. With
+    `luck` that number does instead of the picture's own.
     """
 
     def sample(number: int) -> Sample:
@@ -181,7 +224,9 @@ def augmented(
         return sample(int(rng.integers(len(dataset))))
 
     own = sample(index)
-    image, annotation = recipe(own, encoding, np.random.default_rng([seed, epoch, index]), another)
+    image, annotation = recipe(
+        own, encoding, np.random.default_rng([seed, epoch, index if luck is None else luck]), another
+    )
     if dataset.whole:  # the label is the picture's, however little of it is left
         canvas = np.array([[0, 0, encoding.width, encoding.height]], np.float32)
         annotation = own.annotation.moved(canvas.repeat(len(own.annotation), axis=0))
@@ -217,14 +262,18 @@ def train_loader(
     workers: int = 2,
     device: torch.device | str = "cpu",
     cache: PictureCache | None = None,
+    steps: int | None = None,
 ) -> Loader:
     """Shuffled, augmented, full batches of `batch` pictures over all processes. `targets(boxes, labels)` is the head's.
 
     `multiscale` draws a size for each batch. From epoch `gentle_from` on it is off, and so are the strong steps of
-    `augment`. Raises DetrtError where a process would get no picture, for an augmentation that does not exist, and for
-    one that mixes pictures which have one label each.
+    `augment`. With `steps` a set of videos gives `batch` clips of so many frames, without the steps of `augment` that make
+    no sense in time, and any other set pictures that are held so long. Raises DetrtError where a process would get no
+    picture, for an augmentation that does not exist, and for one that mixes pictures which have one label each.
     """
-    require_work_for_all(batch, len(dataset), world)
+    time = None if steps is None else drawn_time(dataset, steps, seed)
+    count = len(dataset) if time is None else time.count
+    require_work_for_all(batch, count, world)
     recipe, scales = Recipe.of(augment), Scales.of(multiscale)
     if dataset.whole and recipe.mixes:
         raise DetrtError(
@@ -232,11 +281,27 @@ def train_loader(
             "leave them out, or crop: resized_crop",
         )  # fmt: skip
 
+    if time is not None and time.clips is not None:
+        recipe = recipe.for_clips()
+
     def batches(epoch: int) -> list[Indices]:
-        return shuffled_batches(len(dataset), batch, seed, epoch)
+        return shuffled_batches(count, batch, seed, epoch)
 
     return Loader(
-        dataset, encoding, targets, batches, recipe, seed, rank, world, workers, device, cache, scales, gentle_from
+        dataset,
+        encoding,
+        targets,
+        batches,
+        recipe,
+        seed,
+        rank,
+        world,
+        workers,
+        device,
+        cache,
+        scales,
+        gentle_from,
+        time,
     )
 
 
@@ -252,13 +317,16 @@ def plain_loader(
     workers: int = 2,
     device: torch.device | str = "cpu",
     cache: PictureCache | None = None,
+    steps: int | None = None,
 ) -> Loader:
     """The pictures in their own order without augmentation, only the first `images` if given; each is given once,
-    to one process.
+    to one process. With `steps` in time: see `train_loader`, and `covering_clips` for what is counted.
     """
-    count = len(dataset) if images is None else min(images, len(dataset))
+    part = dataset if images is None else dataset.first(images)
+    time = None if steps is None else covering_time(part, steps)
+    count = len(part) if time is None else time.count
 
     def batches(epoch: int) -> list[Indices]:
         return plain_batches(count, batch)
 
-    return Loader(dataset, encoding, targets, batches, Recipe(()), 0, rank, world, workers, device, cache)
+    return Loader(dataset, encoding, targets, batches, Recipe(()), 0, rank, world, workers, device, cache, time=time)

@@ -122,7 +122,7 @@ class DataSet:
 
     `whole`: each picture has one box, over all of it, whatever augmentation cuts away (class folders). `labelled` is
     false where nothing says what the pictures show, so that nothing can be scored on them. `steps`: frames of a clip
-    where the set is made of videos (see `detrt.data.clips`).
+    where the set is made of videos (see `detrt.data.clips`), of whose frames every `every`th is a picture.
     """
 
     name: str
@@ -135,6 +135,7 @@ class DataSet:
     whole: bool = False
     labelled: bool = True
     steps: int | None = None
+    every: int = 1
 
     def __len__(self) -> int:
         return len(self.pictures)

@@ -16,6 +16,7 @@ from detrt.draw import contact_sheet, draw_truth
 from detrt.errors import DetrtError
 from detrt.files import write_png
 from detrt.lock import Lock, Stage
+from detrt.train.in_time import frame_by_frame
 from detrt.train.tasks import task_of
 
 
@@ -43,13 +44,14 @@ def write_sheet(
     if split == "train":
         loader = task.train_loader(chosen, seed=chosen.seed or 0, rank=0, world=1, workers=0)
     else:
-        loader = task.plain_loader(split, batch=chosen.batch, rank=0, world=1, workers=0)
+        loader = task.plain_loader(split, batch=chosen.batch, rank=0, world=1, workers=0, steps=chosen.time_steps)
     loader.set_epoch(epoch)
     shown: list[Image] = []
     boxes = 0
     for batch in loader:
+        pictures = frame_by_frame(batch.inputs, batch)
         for index in range(min(len(batch.ids), images - len(shown))):
-            shown.append(_drawn(batch, index, task.encoding, task.classes))
+            shown.append(_drawn(batch, index, pictures[index], task.encoding, task.classes))
             boxes += len(batch.boxes[index])
         if len(shown) >= images:
             break
@@ -76,8 +78,8 @@ def _of_size(image: Image, other: Image) -> Image:
     return image if image.shape == other.shape else np.asarray(cv2.resize(image, (width, height)), np.uint8)
 
 
-def _drawn(batch: Batch, index: int, encoding: Encoding, classes: object) -> Image:
-    image = encoding.shown(_bytes(batch.inputs[index], encoding))
+def _drawn(batch: Batch, index: int, data: torch.Tensor, encoding: Encoding, classes: object) -> Image:
+    image = encoding.shown(_bytes(data, encoding))
     height, width = image.shape[:2]
     boxes = batch.boxes[index].numpy() * np.array([width, height, width, height], np.float32)
     names = classes if isinstance(classes, list | tuple) else ()

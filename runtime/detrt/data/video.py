@@ -49,7 +49,16 @@ def open_video(
         ]
     if not pictures:
         raise DetrtError("no video can be read: " + "; ".join(n.detail for n in notices)[:200], path)
-    return DataSet(name, split, tuple(classes or ()), tuple(pictures), Frames(), tuple(notices), labelled=False)
+    return DataSet(
+        name,
+        split,
+        tuple(classes or ()),
+        tuple(pictures),
+        Frames(),
+        tuple(notices),
+        labelled=False,
+        every=max(1, every),
+    )
 
 
 def measure(path: Path) -> tuple[int, int, int]:

@@ -193,6 +193,11 @@ class Stage(Part):
         return plain
 
     @property
+    def time_steps(self) -> int | None:
+        """Steps of a clip where the stage runs in time; else it sees single pictures."""
+        return self.steps if self.quantize.events else None
+
+    @property
     def part(self) -> int:
         """Pictures, over all processes, that go through the net at once."""
         return self.batch // self.accumulate

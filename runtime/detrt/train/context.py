@@ -74,8 +74,8 @@ class Context:
     def validate(self, stage: Stage, network: Network, split: str) -> Validation:
         """Figures of `network` on a split of the stage's data."""
         task, processes = self.task(stage), self.processes
-        shape = {"rank": processes.rank, "world": processes.world, "workers": self.workers}
-        loader = task.plain_loader(split, batch=stage.part, **shape)
+        shape: dict[str, Any] = {"rank": processes.rank, "world": processes.world, "workers": self.workers}
+        loader = task.plain_loader(split, batch=stage.part, steps=stage.time_steps, **shape)
         found = validate(network, network.model, task, task.head(stage), split, loader, processes, stage.score)
         assert found is not None  # nothing was asked to stop it
         return found

@@ -73,9 +73,11 @@ class Task(Protocol):
     def train_loader(self, stage: Stage, *, seed: int, rank: int, world: int, workers: int) -> Loader:
         """Batches of the training split as `stage` augments them."""
 
-    def plain_loader(self, split: str, *, batch: int, rank: int, world: int, workers: int) -> Loader:
+    def plain_loader(
+        self, split: str, *, batch: int, rank: int, world: int, workers: int, steps: int | None = None
+    ) -> Loader:
         """Batches of a split in its own order, without augmentation; the shares of all processes make the split
-        once.
+        once. With `steps` in time.
         """
 
     def pictures(self, images: int | None, *, batch: int, workers: int, calibrating: bool = False) -> Iterable[Tensor]:
@@ -90,8 +92,8 @@ class Task(Protocol):
         """sha256 over names, sizes and labels of all splits."""
 
     def decode(self, outputs: Any, batch: Batch, decode: Callable[[Any], list[Detections]] | None = None) -> list[Any]:
-        """Detections of each picture with its id, to be gathered over processes and given to `score`; by `decode` where a
-        device has post-processing of its own, else by the head."""
+        """Detections of each picture, or frame that counts, with its id, to be gathered over processes and given to
+        `score`; by `decode` where a device has post-processing of its own, else by the head."""
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:
         """`map50`, `map`, and `map50/CLASS` for each class; of a classifier `top1` and `top5`. `rule` as in

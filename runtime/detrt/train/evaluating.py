@@ -67,7 +67,12 @@ def _evaluate(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -
         place(trained.network.model, processes.device, form)
         rule = found.rule or stage.score
         loader = task.plain_loader(
-            split, batch=stage.part, rank=processes.rank, world=processes.world, workers=found.workers
+            split,
+            batch=stage.part,
+            rank=processes.rank,
+            world=processes.world,
+            workers=found.workers,
+            steps=stage.time_steps,
         )
         scores = validate(
             trained.network, trained.network.model, task, task.head(stage), split, loader, processes, rule

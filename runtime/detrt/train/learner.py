@@ -90,7 +90,8 @@ class Learner:
         """One of `parts` of a step of the optimiser, which moves the weights after the `last`. Gives the weighted terms of
         the loss of this process's pictures, in the order of `self.terms`.
         """
-        inputs = batch.inputs.to(self.device, non_blocking=True, memory_format=self.format)
+        form = self.format if batch.steps is None else torch.preserve_format
+        inputs = batch.inputs.to(self.device, non_blocking=True, memory_format=form)
         if first:
             self.optimizer.zero_grad(set_to_none=True)
         with self._sums_later() if not last else nullcontext():

@@ -46,7 +46,7 @@ class TrainingStage:
         self.loader = self.task.train_loader(stage, seed=seed, **shape)
         self.held_out: Loader | None = None
         if self.task.has_split("val"):
-            self.held_out = self.task.plain_loader("val", batch=stage.part, **shape)
+            self.held_out = self.task.plain_loader("val", batch=stage.part, steps=stage.time_steps, **shape)
         self.learner.freeze(stage.start_epoch)
         randomness.seed_all(seed, number, processes.rank)
 

@@ -24,6 +24,7 @@ from detrt.heads import build_head
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.contracts import Loader
+from detrt.train.in_time import frame_by_frame
 from detrt.train.sheets import detection_sheet
 
 SPLITS = ("train", "val", "test")
@@ -100,10 +101,19 @@ class DataTask:
             workers=workers,
             device=self.device,
             cache=self._cache("train"),
+            steps=stage.time_steps,
         )
 
     def plain_loader(
-        self, split: str, *, batch: int, rank: int, world: int, workers: int, images: int | None = None
+        self,
+        split: str,
+        *,
+        batch: int,
+        rank: int,
+        world: int,
+        workers: int,
+        images: int | None = None,
+        steps: int | None = None,
     ) -> Loader:
         return plain_loader(
             self.dataset(split),
@@ -116,6 +126,7 @@ class DataTask:
             workers=workers,
             device=self.device,
             cache=self._cache(split),
+            steps=steps,
         )
 
     def pictures(self, images: int | None, batch: int, workers: int, calibrating: bool = False) -> Iterable[Tensor]:
@@ -137,10 +148,12 @@ class DataTask:
         return _Inputs(loader)
 
     def decode(self, outputs: Any, batch: Batch, decode: Callable[[Any], list[Detections]] | None = None) -> list[Any]:
-        found = (decode or self._target_maker.decode)(outputs)
+        found = (decode or self._target_maker.decode)(frame_by_frame(outputs, batch))
+        counted = batch.counted or [True] * len(batch.ids)
         return [
             (id, one.moved(self.encoding.unplaced(one.boxes, *size)))
-            for id, size, one in zip(batch.ids, batch.sizes, found, strict=True)
+            for id, size, one, counts in zip(batch.ids, batch.sizes, found, counted, strict=True)
+            if counts
         ]
 
     def score(self, split: str, detections: Sequence[Any], rule: str) -> dict[str, float]:

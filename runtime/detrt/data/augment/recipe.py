@@ -23,6 +23,9 @@ from detrt.errors import DetrtError
 STRONG = ("mosaic", "mixup", "affine")
 """What the last epochs without augmentation do without; flips and colours stay, as in Megvii-BaseDetection/YOLOX@6ddff48."""
 
+OF_ONE_PICTURE = ("mosaic", "mixup", "ssd_crop")
+"""What makes no sense in time: it mixes videos, or looks at the boxes of each frame for itself."""
+
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
@@ -50,6 +53,10 @@ class Recipe:
     def without_strong(self) -> Recipe:
         """The steps of the last epochs of a stage with `no_aug_epochs`."""
         return Recipe(tuple(step for step in self.steps if step.name not in STRONG))
+
+    def for_clips(self) -> Recipe:
+        """The steps that do the same to every frame of a clip when they are given the same luck."""
+        return Recipe(tuple(step for step in self.steps if step.name not in OF_ONE_PICTURE))
 
     def __call__(
         self, sample: Sample, encoding: Encoding, rng: Generator, others: Others | None = None
