@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -18,6 +18,7 @@ from detrt.devices import backend
 from detrt.errors import DetrtError
 from detrt.heads import CLASSIFIERS
 from detrt.heads.detections import Detections
+from detrt.stream import Events, Stream
 
 if TYPE_CHECKING:
     from torch import nn
@@ -33,7 +34,9 @@ _CHECKPOINTS = ("best.safetensors", "*/best.safetensors", "runs/*/*/best.safeten
 
 
 class Predictor(Protocol):
-    """Anything that finds objects in a BGR picture of any size, or with `whole` says what the whole of it is."""
+    """Anything that finds objects in a BGR picture of any size, or with `whole` says what the whole of it is. One that sees
+    pictures in time has `stream` too: see `detrt.stream`.
+    """
 
     name: str
     kind: str
@@ -58,6 +61,12 @@ class ArtifactPredictor:
         """Resize and colour order as on the host, the rest in whole numbers as on the device."""
         found: Detections = self.model.detect(self.encoding.ordered(image))
         return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
+
+    @property
+    def stream(self) -> Callable[[], Stream] | None:
+        """Of a net in time."""
+        begin = getattr(self.model, "stream", None)
+        return None if begin is None else lambda: Placed(begin(), self.encoding)
 
 
 @dataclass(slots=True)
@@ -84,6 +93,29 @@ class TorchPredictor:
             outputs = self.network.head_values(self.network.model(self.encoding.tensor(data)))
         found: Detections = (self.network.decode or self.head.decode)(outputs)[0]
         return found.moved(self.encoding.unplaced(found.boxes, image.shape[1], image.shape[0]))
+
+
+@dataclass(slots=True)
+class Placed:
+    """A stream of the net's input, as one of pictures: boxes are shares of the frames that go in."""
+
+    inner: Stream
+    encoding: Encoding
+
+    @property
+    def neurons(self) -> Mapping[str, int]:
+        return self.inner.neurons
+
+    @property
+    def latency(self) -> int:
+        return self.inner.latency
+
+    def step(self, frame: Image) -> tuple[Detections | None, Events]:
+        """All frames are of one size."""
+        found, events = self.inner.step(self.encoding.ordered(frame))
+        if found is None:
+            return None, events
+        return found.moved(self.encoding.unplaced(found.boxes, frame.shape[1], frame.shape[0])), events
 
 
 def open_predictor(path: Path, device: str = "cpu", on: str = "") -> Predictor:

@@ -1,13 +1,15 @@
 """Detect on a picture, a folder or a video, with an artifacts folder (in the device's own arithmetic) or a float checkpoint.
 
-Writes annotated copies and one JSON of everything found."""
+Writes annotated copies and one JSON of everything found. Of a net in time (Loihi 2) a video, or a folder of frames in order,
+gives a video with the events of each frame beside it, and events.csv, events.json and events.png."""
 
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
-from detc.commands.outcome import OK, refuse
+from detc.commands.outcome import INTERRUPTED, OK, refuse
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -32,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="MACHINE",
         help="run the C code of the artifacts there, with the same result: host, qemu-m4, qemu-m7 or qemu-m55",
     )
+    parser.add_argument(
+        "--still", action="store_true", help="of a net in time: each picture for itself, held until the neurons settle"
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="only what could not be done")
 
 
@@ -46,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         predictor = open_predictor(args.model, args.device, args.on)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
-            outcome = predict(predictor, args.source, args.out, tick, args.score)
+            outcome = predict(predictor, args.source, args.out, tick, args.score, args.still)
     except DetrtError as error:
         return refuse(str(error))
     for name, reason in outcome.refused:
@@ -56,5 +61,11 @@ def run(args: argparse.Namespace) -> int:
         print(f"{what} {outcome.pictures} pictures ({predictor.kind})")
         if not predictor.whole and outcome.drawn < outcome.objects:
             print(f"{outcome.drawn} of them drawn, those that score at least {args.score:g} (--score)")
-        print(f"{outcome.results}  and {len(outcome.files)} annotated files in {args.out}")
+        for line in outcome.notes + outcome.events:
+            print(line)
+        what = "files" if outcome.events else "annotated files"
+        print(f"{outcome.results}  and {len(outcome.files)} {what} in {args.out}")
+    if outcome.stopped:
+        print(f"interrupted after {outcome.pictures} frames: the files are whole up to there", file=sys.stderr)
+        return INTERRUPTED
     return OK

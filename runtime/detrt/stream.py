@@ -1,0 +1,68 @@
+"""Detectors that see frames one after the other: what they give, and which frame it belongs to."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from detrt.data.sample import Image
+from detrt.heads.detections import Detections
+
+Events = dict[str, int]
+"""Messages that each layer has sent in a step, by its name."""
+
+
+class Stream(Protocol):
+    """A net in time, from the beginning of a video on.
+
+    `neurons` are the layers that send, in order, with how many neurons each has: a dense net hands on so many activations.
+    What a step finds belongs to the frame `latency` steps before.
+    """
+
+    neurons: Mapping[str, int]
+    latency: int
+
+    def step(self, frame: Image) -> tuple[Detections | None, Events]:
+        """A BGR frame of any size goes in. None until the first frame has come through."""
+
+
+def stream_of(predictor: Any) -> Stream | None:
+    """A new stream of a predictor whose net sees pictures in time; None of any other."""
+    begin: Callable[[], Stream] | None = getattr(predictor, "stream", None)
+    return None if begin is None else begin()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Moment:
+    """Frame `number` with what was found in it and the `events` of the step at which it went in."""
+
+    number: int
+    image: Image
+    found: Detections
+    events: Events
+
+
+def watch(stream: Stream, frames: Iterable[Image]) -> Iterator[Moment]:
+    """Every frame with its detections, `latency` steps late; at the end the last frame is held until all have come through.
+
+    Holds no more than `latency` + 1 frames.
+    """
+    waiting: deque[tuple[int, Image, Events]] = deque()
+    last: Image | None = None
+    for number, image in enumerate(frames):
+        found, events = stream.step(image)
+        waiting.append((number, image, events))
+        last = image
+        if found is not None:
+            yield _moment(waiting, found)
+    while waiting and last is not None:
+        found, _ = stream.step(last)
+        if found is not None:
+            yield _moment(waiting, found)
+
+
+def _moment(waiting: deque[tuple[int, Image, Events]], found: Detections) -> Moment:
+    number, image, events = waiting.popleft()
+    return Moment(number, image, found, events)
