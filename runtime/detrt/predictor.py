@@ -107,6 +107,10 @@ class Placed:
         return self.inner.neurons
 
     @property
+    def late(self) -> Mapping[str, int]:
+        return self.inner.late
+
+    @property
     def latency(self) -> int:
         return self.inner.latency
 

@@ -18,10 +18,11 @@ class Stream(Protocol):
     """A net in time, from the beginning of a video on.
 
     `neurons` are the layers that send, in order, with how many neurons each has: a dense net hands on so many activations.
-    What a step finds belongs to the frame `latency` steps before.
+    What a step finds belongs to the frame `latency` steps before, and what a layer sends to that `late` steps before.
     """
 
     neurons: Mapping[str, int]
+    late: Mapping[str, int]
     latency: int
 
     def step(self, frame: Image) -> tuple[Detections | None, Events]:
@@ -36,7 +37,7 @@ def stream_of(predictor: Any) -> Stream | None:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Moment:
-    """Frame `number` with what was found in it and the `events` of the step at which it went in."""
+    """Frame `number` with what was found in it, and the `events` that each layer sent for it."""
 
     number: int
     image: Image
@@ -47,22 +48,25 @@ class Moment:
 def watch(stream: Stream, frames: Iterable[Image]) -> Iterator[Moment]:
     """Every frame with its detections, `latency` steps late; at the end the last frame is held until all have come through.
 
-    Holds no more than `latency` + 1 frames.
+    What a layer sends before the first frame reaches it is no frame's. Holds no more than `latency` + 1 frames.
     """
-    waiting: deque[tuple[int, Image, Events]] = deque()
+    waiting: deque[tuple[int, Image]] = deque()
+    sent: deque[Events] = deque(maxlen=stream.latency + 1)
     last: Image | None = None
+
+    def moment(found: Detections) -> Moment:
+        number, image = waiting.popleft()
+        return Moment(number, image, found, {name: sent[stream.late[name]].get(name, 0) for name in stream.neurons})
+
     for number, image in enumerate(frames):
         found, events = stream.step(image)
-        waiting.append((number, image, events))
+        sent.append(events)
+        waiting.append((number, image))
         last = image
         if found is not None:
-            yield _moment(waiting, found)
+            yield moment(found)
     while waiting and last is not None:
-        found, _ = stream.step(last)
+        found, events = stream.step(last)
+        sent.append(events)
         if found is not None:
-            yield _moment(waiting, found)
-
-
-def _moment(waiting: deque[tuple[int, Image, Events]], found: Detections) -> Moment:
-    number, image, events = waiting.popleft()
-    return Moment(number, image, found, events)
+            yield moment(found)

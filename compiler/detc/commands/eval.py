@@ -63,8 +63,9 @@ def run(args: argparse.Namespace) -> int:
     try:
         from detrt.data.check import check_labels
         from detrt.evaluate import summary
+        from detrt.evaluate.in_time import watch_all, watches
         from detrt.evaluate.report import analyse, write_report
-        from detrt.evaluate.score import detect_all, score
+        from detrt.evaluate.score import detect_all, require_same_classes, score
         from detrt.lock import read_lock
         from detrt.predictor import open_predictor
 
@@ -76,8 +77,13 @@ def run(args: argparse.Namespace) -> int:
         for line in report.lines():
             print(line)
         part = dataset if args.images is None else dataset.first(args.images)
+        record = None
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
-            found = detect_all(predictor, part, lambda done: tick(done, len(part)))
+            if watches(predictor, part):
+                require_same_classes(predictor, part)
+                found, record = watch_all(predictor, part, lambda done: tick(done, len(part)))
+            else:
+                found = detect_all(predictor, part, lambda done: tick(done, len(part)))
         if predictor.whole:
             report_classes(args, predictor, part, found, split)
             return OK
@@ -93,6 +99,9 @@ def run(args: argparse.Namespace) -> int:
     if result.summary:
         print("\nCOCO figures:")
         print("\n".join(f"  {line}" for line in summary.lines(result.summary)))
+    if record is not None:
+        print("\nevents a frame:")
+        print("\n".join(f"  {line}" for line in record.lines()))
     print(f"\n{_suggestion(*analysis.overall.at(analysis.best), analysis.best)}")
     if args.report is not None:
         print(f"curves and confusion matrix in {args.report / 'index.html'}")
@@ -102,6 +111,8 @@ def run(args: argparse.Namespace) -> int:
         print("\n".join(_table(stages, {predictor.kind: result, **beside})))
     if args.out is not None:
         figures = {"schema": 1, "model": predictor.name, "kind": predictor.kind, "split": split, "stages": stages}
+        if record is not None:
+            figures["events"] = record.as_dict()
         if beside:
             figures["beside"] = {kind: {"map50": other.map50, "map": other.map} for kind, other in beside.items()}
         write_whole(

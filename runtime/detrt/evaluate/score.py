@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from detrt.data.sample import DataSet
 from detrt.errors import DetrtError
 from detrt.evaluate.coco import score_coco
+from detrt.evaluate.in_time import watch_all, watches
 from detrt.evaluate.result import Result
 from detrt.evaluate.voc import score_voc
 from detrt.heads.detections import Detections
@@ -46,18 +47,26 @@ def evaluate(
 
 
 def detect_all(predictor: Predictor, dataset: DataSet, tick: Callable[[int], None] | None = None) -> list[Detections]:
-    """What a predictor finds in each picture of a split. `tick` gets the count of pictures done.
+    """What a predictor finds in each picture of a split; of a net in time in each frame of its videos. `tick` gets the count
+    of pictures done.
 
     Raises DetrtError where the classes of the two differ.
     """
-    if dataset.classes and tuple(predictor.classes) != tuple(dataset.classes):
-        raise DetrtError(
-            f"the detector knows {', '.join(predictor.classes)}; the data {', '.join(dataset.classes)}",
-            f"data.{dataset.name}.classes",
-        )
+    require_same_classes(predictor, dataset)
+    if watches(predictor, dataset):
+        return watch_all(predictor, dataset, tick)[0]
     found = []
     for index in range(len(dataset)):
         found.append(predictor.detect(dataset.load(index).image))
         if tick is not None:
             tick(index + 1)
     return found
+
+
+def require_same_classes(predictor: Predictor, dataset: DataSet) -> None:
+    """Raises DetrtError where the classes of the two differ."""
+    if dataset.classes and tuple(predictor.classes) != tuple(dataset.classes):
+        raise DetrtError(
+            f"the detector knows {', '.join(predictor.classes)}; the data {', '.join(dataset.classes)}",
+            f"data.{dataset.name}.classes",
+        )

@@ -30,6 +30,7 @@ class Late:
     """Finds the mean grey of a frame as the box's left side, so many steps later; sends as many events."""
 
     neurons: ClassVar = {"input": 300, "conv": 100}
+    late: ClassVar = {"input": 0, "conv": 1}
     latency = LATENCY
 
     def __init__(self) -> None:
@@ -70,6 +71,19 @@ def test_each_frame_gets_its_own_detections_and_none_is_held_longer() -> None:
         assert moment.image.mean() == moment.events["input"] == round(float(moment.found.boxes[0, 0]) * 256)
     assert list(watch(Late(), iter([]))) == []
     assert [m.number for m in watch(Late(), iter([grey(1)]))] == [0]
+
+
+def test_events_belong_to_the_frame_that_caused_them() -> None:
+    class Counting(Late):
+        late: ClassVar = {"input": 0, "conv": 2}
+
+        def step(self, frame: Image) -> tuple[Detections | None, Events]:
+            before = [round(float(image.mean())) for image in self.seen]
+            found, events = super().step(frame)
+            return found, {**events, "conv": before[-2] if len(before) > 1 else 99}
+
+    moments = list(watch(Counting(), (grey(v) for v in range(10))))
+    assert [m.events for m in moments] == [{"input": v, "conv": v} for v in range(10)]
 
 
 def test_a_folder_is_a_video_in_the_order_of_its_numbers(tmp_path: Path) -> None:
