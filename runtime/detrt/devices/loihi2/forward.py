@@ -13,6 +13,7 @@ order they are made. The chip's form proves that for each layer, or sums in floa
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -121,7 +122,8 @@ def _sums_directly(x: Tensor) -> bool:
     """True where a float32 convolution multiplies and adds nothing but its terms: oneDNN does; others may transform them first
     (Winograd, FFT), which is not exact.
     """
-    return x.device.type == "cpu" and torch.backends.mkldnn.enabled and torch.backends.mkldnn.is_available()
+    onednn: Any = torch.backends.mkldnn
+    return bool(x.device.type == "cpu" and onednn.enabled and onednn.is_available())
 
 
 def _products(layer: LayerPlan, x: Tensor, weight: Tensor) -> Tensor:
@@ -129,7 +131,7 @@ def _products(layer: LayerPlan, x: Tensor, weight: Tensor) -> Tensor:
         return F.linear(x, weight)
     steps, n = x.shape[:2]
     made = F.conv2d(x.flatten(0, 1), weight, None, layer.stride, layer.pad, layer.dilation, layer.groups)
-    return made.unflatten(0, (steps, n))
+    return made.reshape(steps, n, *made.shape[1:])
 
 
 def _sent(neuron: NeuronPlan, tensors: Mapping[str, Tensor], x: Tensor, as_chip: bool) -> Tensor:

@@ -46,6 +46,7 @@ class LayerPlan:
     where: str = ""
     module: str = ""
     weight_norm: bool = False
+    k: Pair = (1, 1)
     stride: Pair = (1, 1)
     pad: Pair = (0, 0)
     dilation: Pair = (1, 1)
@@ -61,12 +62,13 @@ class LayerPlan:
 
 @dataclass(frozen=True, slots=True)
 class NetPlan:
-    """A chain from the model's input to its `output`; `steps` of a clip where the spec says them."""
+    """A chain from the model's input to tensor `index` of its `output`; `steps` of a clip where the spec says them."""
 
     name: str
     output: str
     steps: int | None
     layers: tuple[LayerPlan, ...]
+    index: int = 0
 
     @property
     def latency(self) -> int:
@@ -106,7 +108,7 @@ def net_of(net: Mapping[str, Any]) -> NetPlan:
             raise ValueError(f"the neuron of `{layer.name}`")
         if layer.sigma and layer is not layers[-1]:
             raise ValueError(f"`{layer.name}`, which is read out before the end")
-    return NetPlan(str(net["name"]), str(net["output"]), steps, layers)
+    return NetPlan(str(net["name"]), str(net["output"]), steps, layers, int(net.get("index") or 0))
 
 
 def _layer(entry: Mapping[str, Any]) -> LayerPlan:
@@ -118,7 +120,7 @@ def _layer(entry: Mapping[str, Any]) -> LayerPlan:
     shape = tuple(int(side) for side in entry["shape"])
     if not shape or min(shape) < 1 or not 0 <= delay <= MAX_DELAY:
         raise ValueError(f"the shape or the delay of `{name}`")
-    pairs = {key: _pair(entry[key]) for key in ("stride", "pad", "dilation") if kind == "conv"}
+    pairs = {key: _pair(entry[key]) for key in ("k", "stride", "pad", "dilation") if kind == "conv"}
     return LayerPlan(
         name=name,
         type=kind,
