@@ -62,6 +62,13 @@ class Head(Protocol):
     def load_state_dict(self, state: Mapping[str, Tensor]) -> None: ...
 
 
+class Counts(Protocol):
+    """What forward passes did, such as events sent."""
+
+    def figures(self, reduce: Reduce) -> dict[str, float]:
+        """By name, with `/LAYER` for those of a layer; over all processes, whose sums `reduce` adds up."""
+
+
 class Task(Protocol):
     """All that a stage needs to know of what is being learned: one model's head on one data set."""
 
@@ -108,7 +115,9 @@ class Backend(Protocol):
     """The quantised stages of a device package (detrt.devices.NAME): `prepare` and `exports`, and what the stages that its target
     knows ask for: caps that are folded (`measure`, `fold`, `rescale`, `output_scale`), or ranges (`measure_ranges`, `equalize`,
     `correct_bias`). One may also have `decoder(model, lock)`: from outputs to what the device's own post-processing finds in
-    them; and `clipped(model)`: what left the device's integer range in the last forward pass, by layer.
+    them; `clipped(model)`: what left the device's integer range in the last forward pass, by layer; `counting(model)`: a context
+    that counts what forward passes inside it do; and `penalties(model, stage)`: None, or a function that gives the terms that the
+    stage adds to the loss of the forward pass just done, by name, as means over this process's pictures.
     """
 
     def exports(self, stage: dict[str, Any]) -> bool:

@@ -99,6 +99,8 @@ class Learner:
                 outputs = self.forward(inputs)
             targets = batch.targets.to(self.device, non_blocking=True)
             found = self.head.loss(self.network.head_values(outputs), targets, self.processes.sum)
+            if self.network.penalties is not None:
+                found |= {name: value / self.processes.world for name, value in self.network.penalties().items()}
             self.terms = tuple(sorted(found))
             terms = torch.stack([found[name] for name in self.terms])
             # DistributedDataParallel averages gradients over processes; the loss is a sum over all of them.

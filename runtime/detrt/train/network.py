@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from detrt.errors import DetrtError
 from detrt.heads.detections import Detections
 from detrt.lock import Lock, Stage
 from detrt.train.checkpoint import check_fits
-from detrt.train.contracts import Backend
+from detrt.train.contracts import Backend, Counts
 
 ModelClasses = type[nn.Module] | Mapping[str, type[nn.Module]]
 """The generated class, or one for each model of the lock by name."""
@@ -27,12 +28,15 @@ class Network:
 
     `caps` of its activations, by name of the relu node, or ends of the ranges of its tensors, where a calibration has
     measured them. `decode` finds what a device would find in a batch of outputs, where it has post-processing of its own.
+    `penalties` gives what the stage adds to the loss of the forward pass just done; `counting` watches a model's activity.
     """
 
     model: nn.Module
     scale: float = 1.0
     caps: dict[str, float] | None = None
     decode: Callable[[Any], list[Detections]] | None = None
+    penalties: Callable[[], dict[str, Tensor]] | None = None
+    counting: Callable[[nn.Module], AbstractContextManager[Counts]] | None = None
 
     def head_values(self, outputs: Any) -> Any:
         """Outputs in float32, times `scale`."""
@@ -120,5 +124,12 @@ def quantise(
             backend.fold(model, lock.raw, known)
     if stage.quantize.any():
         model = backend.prepare(model, lock.raw, stage.plain(), known)
-    decoder = getattr(backend, "decoder", None)
-    return Network(model, scale, known, decoder(model, lock.raw) if decoder is not None else None)
+    decoder, penalties = (getattr(backend, name, None) for name in ("decoder", "penalties"))
+    return Network(
+        model,
+        scale,
+        known,
+        decoder(model, lock.raw) if decoder is not None else None,
+        penalties(model, stage.plain()) if penalties is not None else None,
+        getattr(backend, "counting", None),
+    )

@@ -40,7 +40,7 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
             at = training.run(trackers)
     finally:
         trackers.close()
-    _tell_clipped(context, training.learner.model)
+    _tell_clipped(context, training.learner.best)
     final, split = at.best_metrics, "val"
     if context.task(stage).has_split("test"):  # which has chosen nothing
         best = context.folder.best(stage.id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,7 +18,8 @@ from detrt.train.network import Network
 
 @dataclass(slots=True)
 class Validation:
-    """`metrics`: `loss`, `loss/TERM`, and the figures of the task: `map50`, `map`, `map50/CLASS`, or `top1` and `top5`.
+    """`metrics`: `loss`, `loss/TERM`, the figures of the task: `map50`, `map`, `map50/CLASS`, or `top1` and `top5`; and those
+    that the device package counts, such as `events` and `events/LAYER`.
 
     `activations`: samples, if they were asked for. `found`: what the task decoded of every picture, on the first process.
     """
@@ -50,7 +52,9 @@ def validate(
     detections: list[Any] = []
     seen: dict[str, Tensor] = {}
     batches = 0
-    try:
+    with ExitStack() as stack:
+        stack.callback(model.train, training)
+        counts = stack.enter_context(network.counting(model)) if network.counting is not None else None
         for step, batch in enumerate(loader):
             if stop(step):
                 return None
@@ -67,14 +71,13 @@ def validate(
                 terms[name] = terms[name] + value if name in terms else value.clone()
             detections.extend(task.decode(outputs, batch, network.decode or head.decode))
             batches += 1
-    finally:
-        model.train(training)
     names = sorted(terms)
     sums = processes.sum(
         torch.stack([terms[name].double() for name in names]) if names else torch.zeros(0, dtype=torch.float64)
     )
     metrics = {f"loss/{name}": float(value) / max(1, batches) for name, value in zip(names, sums, strict=True)}
     metrics["loss"] = sum(metrics.values())
+    counted = counts.figures(processes.sum) if counts is not None else {}
     gathered = [found for share in processes.gather(detections) for found in share]
     scores = task.score(split, gathered, rule=rule) if processes.first else {}
-    return Validation({**metrics, **processes.share(scores)}, seen, gathered)
+    return Validation({**metrics, **processes.share(scores), **counted}, seen, gathered)

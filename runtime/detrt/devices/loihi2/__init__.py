@@ -9,7 +9,11 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "prepare": "stages",
     "exports": "stages",
+    "clipped": "stages",
+    "penalties": "events",
+    "counting": "events",
 }
 
 
