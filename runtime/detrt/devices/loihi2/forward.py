@@ -48,6 +48,7 @@ def forward_in_time(
     wrapped: Wrapped | None = None,
 ) -> Tensor:
     """Output [N, O, h, w, T] (of a dense layer [N, O, T]) of a clip x [N, C, H, W, T], float32, as the data encodes it.
+    Output too is float32, which holds it exactly below 2^7.
 
     `tensors` are the model's parameters and buffers by name. `means` are those of `tensors` unless given. All states begin at 0.
     """
@@ -74,7 +75,7 @@ def forward_in_time(
         if see is not None:
             see(layer, x[late : late + steps])
         x, late = _begun_late(x, layer.delay), late + layer.delay
-    return x[late : late + steps].movedim(0, -1)
+    return x[late : late + steps].movedim(0, -1).float()
 
 
 def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor]) -> Tensor:
