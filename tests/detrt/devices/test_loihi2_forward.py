@@ -57,7 +57,7 @@ def assert_equals_slayer(mode: str, record: dict) -> None:
     for name, given in record["gradients"].items():
         found = tensors[name].grad.flatten()
         error = (found[: len(given)] - torch.tensor(given)).abs().max()
-        # Where an output has a single weight, turning it changes nothing: lava-dl's 0 is what its rounding leaves of the length's.
+        # Where an output has one weight, turning it changes nothing: lava-dl has what rounding leaves of the length's.
         scale = max(float(tensors[n].grad.abs().max()) for n in (name, name.replace("weight_v", "weight_g")))
         # A threshold's gradient adds up hundreds of terms of either sign.
         assert error <= (1e-5 if name.endswith("threshold") else 1e-6) * scale, name
