@@ -68,7 +68,7 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
             done.layers, done.plan, done.deploy = part.layers, part.plan, next(iter(deploys), None)
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
             done.units, done.errors, done.brief = part.units, part.errors, part.brief
-            done.timeline = part.timeline
+            done.timeline, done.tables = part.timeline, part.tables
             chosen.graph = part.graph or chosen.graph
     judged, found = judge_gates([*program.gates, *(program.target.gates if program.target else [])], done.metrics)
     program.gates = judged[: len(program.gates)]
@@ -116,6 +116,7 @@ def _compile_model(program: Program, model: Model, optimize: bool) -> Compilatio
         judgement.errors,
         judgement.brief,
         judgement.timeline,
+        judgement.tables,
         refused=has_errors(judgement.findings),
     )
 

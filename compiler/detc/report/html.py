@@ -10,7 +10,8 @@ from detc.report.figures import amount, count, short, size
 from detc.report.layers import layer_table
 from detc.report.picture import net_picture
 from detc.report.subject import Compilation
-from detc.report.text import said_of, tally, title_of
+from detc.report.tables import cells
+from detc.report.text import ESTIMATE, said_of, tally, title_of
 from detc.report.timeline import timeline_svg
 
 TEMPLATE = Path(__file__).with_name("page.html.jinja")
@@ -41,6 +42,7 @@ def report_html(compilation: Compilation) -> str:
         timeline=Markup(timeline_svg(compilation.timeline)),
         peak=_peak(compilation),
         groups=compilation.groups,
+        tables=[(entry["title"], *cells(entry)) for entry in compilation.tables],
         titles=titles,
         rows=rows,
         numeric=numeric,
@@ -64,8 +66,8 @@ def _figures(compilation: Compilation) -> list[tuple[str, str, str]]:
         if isinstance(value, int | float):
             in_bytes = name.endswith("_bytes") or compilation.units.get(name) == "B"
             exact = f"{count(value)} bytes" if in_bytes else count(value)
-            told = in_bytes or name in compilation.units
-            said = said_of(name, compilation) if told else short(value)
+            told = in_bytes or name in compilation.units or name in compilation.errors
+            said = said_of(name, compilation) if told else f"{'~' * name.endswith(ESTIMATE)}{short(value)}"
             shown.append((title_of(name, compilation), said, exact))
         elif value:
             shown.append((title_of(name, compilation), str(value), str(value)))

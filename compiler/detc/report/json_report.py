@@ -26,6 +26,7 @@ def report_json(compilation: Compilation) -> dict[str, Any]:
         "limits": compilation.limits,
         "layers": compilation.layers,
         "groups": compilation.groups,
+        "tables": compilation.tables,
         "overrides": [{"name": s.name, "value": _plain(s.value)} for s in program.overrides],
         "placeholders": compilation.placeholders,
     }

@@ -44,10 +44,10 @@ def _cell(row: Row, key: str) -> str:
     value = row.get(key)
     if value is None:
         return ""
-    if key in ("kernel", "stride") and isinstance(value, list):
-        return "x".join(map(str, value))
     if key.endswith("shape"):
         return shape(value)
+    if isinstance(value, list):
+        return "x".join(map(str, value))
     if isinstance(value, int | float) and not isinstance(value, bool):
         return count(value) if value or key not in ("params", "macs") else ""
     return str(value)

@@ -15,8 +15,9 @@ from detc.semantics.program import Deploy, Model, Program
 class Compilation:
     """A spec as compiled. `model` is the one that the target holds (or the last of the file), `graph` its counted graph.
 
-    `metrics`, `limits` (budget bars), `layers` (table rows) and `groups` are plain JSON values. `plan` is the target's mapping,
-    None without a target or where there is nothing to map. `titles`, `units` and `errors` (shares) say how metrics are told.
+    `metrics`, `limits` (budget bars), `layers` (table rows), `groups` and the target's own `tables` are plain JSON values.
+    `plan` is the target's mapping, None without a target or where there is nothing to map. `titles`, `units` and `errors`
+    (shares) say how metrics are told.
     `fits` is true if no finding is an error, `refused` if one of the errors is the target's or a gate's: others are mistakes of
     the spec or of `--set`, and say nothing of what the target would hold.
     """
@@ -37,6 +38,7 @@ class Compilation:
     errors: dict[str, float] = field(default_factory=dict)
     brief: dict[str, str] = field(default_factory=dict)
     timeline: Timeline | None = None
+    tables: list[dict[str, Any]] = field(default_factory=list)
     deploy: Deploy | None = None
     refused: bool = False
 

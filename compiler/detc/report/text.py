@@ -12,9 +12,12 @@ from detc.report.ansi import Terminal, table
 from detc.report.figures import amount, count, short
 from detc.report.layers import layer_table
 from detc.report.subject import Compilation
+from detc.report.tables import cells
 from detc.report.timeline import timeline_text
 
 BAR = 24
+ESTIMATE = "_est"
+"""How names of metrics end that are estimates."""
 ROUGH = 10
 """An estimate of so much or more is told without decimals."""
 
@@ -39,6 +42,7 @@ def report_text(
         parts += [bars(compilation, terminal), facts(compilation, terminal)]
         if tables:
             parts += [group_table(compilation, terminal), layers(compilation, terminal)]
+            parts += [target_table(entry, terminal) for entry in compilation.tables]
             parts.append(timeline_text(compilation.timeline, terminal))
     if findings:
         parts.append(render_findings(findings, compilation.program.sources, terminal.color, not full).rstrip("\n"))
@@ -117,7 +121,7 @@ def title_of(metric: str, compilation: Compilation) -> str:
 
 
 def said_of(metric: str, compilation: Compilation) -> str:
-    """A metric with its unit; an estimate as `~281.9 KiB ±10 %`."""
+    """A metric with its unit; an estimate as `~281.9 KiB ±10 %`, or `~281.9 KiB` where nobody knows its error."""
     value = compilation.metrics[metric]
     if not isinstance(value, int | float):
         return str(value)
@@ -126,7 +130,9 @@ def said_of(metric: str, compilation: Compilation) -> str:
     if error and not in_bytes and value >= ROUGH:
         value = round(value)
     said = amount(value, "B" if in_bytes else compilation.units.get(metric, ""))
-    return f"~{said} ±{error:.0%}" if error else said
+    if error:
+        return f"~{said} ±{error:.0%}"
+    return f"~{said if in_bytes else short(value)}" if metric.endswith(ESTIMATE) else said
 
 
 def _wrapped(items: list[str], width: int) -> Iterator[str]:
@@ -150,6 +156,12 @@ def group_table(compilation: Compilation, terminal: Terminal) -> str:
     ]
     head = ["part", "what", "layers", "from", "to", "why it starts there"]
     return "\n".join(table(head, rows, [False, False, True, False, False, False], terminal))
+
+
+def target_table(entry: dict[str, Any], terminal: Terminal) -> str:
+    """A table of the target's own under its title."""
+    titles, rows, numeric = cells(entry)
+    return "\n".join([f"  {entry['title']}", *table(titles, rows, numeric, terminal)])
 
 
 def layers(compilation: Compilation, terminal: Terminal) -> str:

@@ -22,7 +22,8 @@ class Judgement:
     ..]}, in bytes of `memory`, which is the name of a budget bar. `titles` say what metrics are called on paper,
     `units` what they are measured in ("B", "ms"; names that end in `_bytes` need none), `errors` by what share estimates may be
     wrong. `brief` names the metrics that tell `ram`, `cores`, `flash` and `latency_ms` where many nets are compared. `timeline`
-    is the memory step by step.
+    is the memory step by step. `tables` are what else a reader wants to see: {"name", "title", "columns": [{"key", "title",
+    "unit"}, ..], "rows": [{key: value}, ..]}.
     """
 
     findings: tuple[Finding, ...] = ()
@@ -37,6 +38,7 @@ class Judgement:
     errors: dict[str, float] = field(default_factory=dict)
     brief: dict[str, str] = field(default_factory=dict)
     timeline: Timeline | None = None
+    tables: list[dict[str, Any]] = field(default_factory=list)
 
 
 class Judge(Protocol):

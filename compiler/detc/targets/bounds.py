@@ -35,6 +35,12 @@ def choices(fact: Fact) -> tuple[Any, ...] | range:
     return tuple(value) if isinstance(value, list | tuple) else (value,)
 
 
+def ends(fact: Fact) -> tuple[Any, Any]:
+    """The least and the largest value that an `in` or `==` bound allows."""
+    options = choices(fact)
+    return (options[0], options[-1]) if isinstance(options, range) else (min(options), max(options))
+
+
 def _equal(value: Any, choice: Any) -> bool:
     if isinstance(value, tuple) and not isinstance(choice, tuple):
         return all(part == choice for part in value)

@@ -28,7 +28,7 @@ NO_NEURONS = Rule(
 UNSUPPORTED = Rule(
     "LOI101",
     "error",
-    """`{name}` is a {actual}; a `.net` file holds {allowed}
+    """`{name}` is `{actual}`, and a `.net` file holds {allowed}
 
     netx reads one chain of layers. What works on several tensors at once, or moves values without multiplying them, has no layer
     type in the file.""",
@@ -108,10 +108,12 @@ _GENERAL = "take it out, or express it by convolutions and neurons"
 
 @dataclass(slots=True)
 class Chains:
-    """The nets of a model, and why others are none. `broken` are the outputs (as names of nets) that are no chain."""
+    """The nets of a model, and why others are none. `broken` are the outputs (as names of nets) that are no chain;
+    `neurons` is False for a net of another kind, of which nothing else is told."""
 
     nets: list[Net] = field(default_factory=list)
     broken: list[str] = field(default_factory=list)
+    neurons: bool = True
     findings: list[Finding] = field(default_factory=list)
 
 
@@ -151,6 +153,7 @@ class _Reader:
         self.found.findings.append(rule(node.span, related=related, help=help, name=node.name, **said))
 
     def no_neurons(self, nodes: list[Node]) -> None:
+        self.found.neurons = False
         strange = sorted({node.op.name for node in nodes if not holds(self.facts["limit.ops"], node.op.name)})
         more = f"; there is no layer for {', '.join(strange)}" if strange else ""
         first = next((node for node in nodes if node.op.name != "input"), None)
@@ -223,7 +226,8 @@ class _Reader:
 
     def layer(self, node: Node) -> None:
         source = self.source(node)
-        if source.op.name == "input":
+        spiking = any(isinstance(reader.op, Cuba) for reader in self.readers(node))  # they are told of themselves
+        if source.op.name == "input" and not spiking:
             self.find(NOT_ENCODED, node, "limit.ops")
         for reader in self.readers(node):
             if isinstance(reader.op, Conv | Linear):

@@ -50,6 +50,12 @@ class Layer:
         return prod(self.shape)
 
     @property
+    def delay(self) -> int:
+        """Steps by which the layer's axons hold its events back."""
+        op = self.neurons.op if self.neurons else None
+        return op.delay if isinstance(op, SigmaDelta) else 0
+
+    @property
     def nodes(self) -> tuple[Node, ...]:
         found = (self.node, self.neurons, self.sigma)
         return tuple(dict.fromkeys(node for node in found if node is not None))
@@ -66,9 +72,14 @@ class Net:
     layers: tuple[Layer, ...]
 
     @property
-    def latency(self) -> int:
+    def depth(self) -> int:
         """Layers that take a time step."""
         return sum(layer.multiplies for layer in self.layers)
+
+    @property
+    def delay(self) -> int:
+        """Steps by which axons hold events back, over all layers."""
+        return sum(layer.delay for layer in self.layers)
 
 
 def module_of(node: Node) -> str:

@@ -24,7 +24,8 @@ What takes cores has module, weight_norm, weight_bits, neuron, sigma, delay, cor
     {"module", "threshold", "tau_grad", "scale_grad", "activation": "relu" | null, "norm": bool, "shared", "trainable",
      "message_bits"}
 
-and with `norm` its means are the tensor MODULE.norm.running_mean. `latency` counts conv and dense layers: a step each.
+and with `norm` its means are the tensor MODULE.norm.running_mean.
+`latency` counts the steps of conv and dense layers, one each, and their delays.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ from detc.ir.ops.neuron import Encode
 from detc.ir.ops.source import Input
 from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import Layer, Net, module_of, neuron_of
+from detc.targets.loihi2.metrics import latency
 from detc.targets.loihi2.tiles import Mapped
 
 SCHEMA = 1
@@ -70,7 +72,7 @@ def _net(net: Net, mapped: Mapping[str, Mapped], facts: Facts) -> Plan:
         ],
         "cores": cores,
         "chips": -(-cores // facts.number("chip.cores")),
-        "latency": net.latency * facts.number("estimate.latency.steps"),
+        "latency": latency(net, facts),
     }
 
 
@@ -83,7 +85,7 @@ def _layer(layer: Layer, before: Layer | None, mapped: Mapped | None, facts: Fac
         "shape": list(layer.shape),
     }
     if layer.kind == "input":
-        return found | {"neuron": _neuron(layer.node, facts)}
+        return found | {"neuron": _neuron(layer.node)}
     if layer.kind == "flatten":
         return found
     assert mapped is not None
@@ -104,19 +106,18 @@ def _layer(layer: Layer, before: Layer | None, mapped: Mapped | None, facts: Fac
         found |= {"in": prod(layer.in_shape), "out": op.features, "in_shape": list(shape)}
     return found | {
         "module": module_of(layer.node),
-        "weight_norm": bool(getattr(op, "weight_norm", False)),
+        "weight_norm": op.weight_norm,
         "weight_bits": facts.number("type.weight.bits"),
-        "neuron": _neuron(layer.neurons, facts) if layer.neurons else None,
+        "neuron": _neuron(layer.neurons) if layer.neurons else None,
         "sigma": layer.sigma is not None,
-        "delay": int(getattr(layer.neurons.op, "delay", 0)) if layer.neurons else 0,
+        "delay": layer.delay,
         "cores": mapped.cores,
         "tile": list(mapped.tile),
     }
 
 
-def _neuron(node: Node, facts: Facts) -> Plan:
+def _neuron(node: Node) -> Plan:
     op = neuron_of(node)
-    first = isinstance(op, Encode)
     return {
         "module": module_of(node),
         "threshold": op.threshold,
@@ -124,7 +125,7 @@ def _neuron(node: Node, facts: Facts) -> Plan:
         "scale_grad": op.scale_grad,
         "activation": None if isinstance(op, Encode) else op.activation,
         "norm": False if isinstance(op, Encode) else op.norm is not None,
-        "shared": first or bool(getattr(op, "shared", True)),
-        "trainable": bool(getattr(op, "trainable", False)),
-        "message_bits": facts.number("type.message.bits"),
+        "shared": isinstance(op, Encode) or op.shared,
+        "trainable": op.trainable,
+        "message_bits": op.message,
     }
