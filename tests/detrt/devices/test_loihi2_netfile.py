@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +232,12 @@ def test_spiking_neurons_are_read_but_not_run(tmp_path):
     assert "layer/1/neuron/type: is CUBA" in told
     layers, problems = look_at(tmp_path / "a.net")
     assert not problems and layers[1].neuron.voltage_decay == 128
+
+
+@pytest.mark.long
+def test_slayer_still_exports_the_golden_file(lava_python):
+    """The golden file is what lava-dl writes in the environment that is there."""
+    program = Path(__file__).with_name("loihi2_slayer_export.py")
+    runtime = Path(__file__).parents[3] / "runtime"
+    done = subprocess.run([lava_python, program, runtime], capture_output=True, text=True, check=True, timeout=120)
+    assert json.loads(done.stdout) == json.loads(GOLDEN.read_text())
