@@ -16,7 +16,7 @@ from detc.commands.eval import _suggestion
 pytest.importorskip("torch")
 pytest.importorskip("cv2")
 
-from tests.detc.commands.test_whole_way import SPEC
+from test_whole_way import SPEC
 
 from detrt.data.root_folder import base_of
 from detrt.errors import DetrtError

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.detrt.evaluate.test_average_precision import dataset_of, detections, one, random_case
+from test_average_precision import dataset_of, detections, one, random_case
 
 from detrt.data.sample import Annotation
 from detrt.errors import DetrtError
