@@ -9,6 +9,7 @@ from typing import Any
 from detc.codegen.model import model_source
 from detc.codegen.names import class_name, docstring, inert, unique
 from detc.codegen.readme import readme, stage_row
+from detc.codegen.slayer_net import slayer_source
 from detc.semantics.program import Model, Program
 
 REQUIREMENTS = "detc[train]=={version}\n"
@@ -22,14 +23,14 @@ from {package} import {function}
 LOCK = Path(__file__).resolve().with_name("spec.lock.json")
 
 if __name__ == "__main__":
-    raise SystemExit({function}({models}, LOCK))
+    raise SystemExit({function}({models}, LOCK{more}))
 """
 
 
 def project_files(program: Program, model: Model, lock: Mapping[str, Any]) -> dict[str, str]:
     """Texts by path: spec.lock.json, model.py, README.md, requirements.txt and, where the spec has stages, train.py and
-    evaluate.py; export.py where it also has a target. A model that a stage trains besides the built one is in
-    model_NAME.py. Equal for equal arguments.
+    evaluate.py; export.py where it also has a target, and slayer_net.py for one whose nets lava-dl trains. A model that a
+    stage trains besides the built one is in model_NAME.py. Equal for equal arguments.
     """
     modules = {model.name: ("model", str(lock["model"]["class"]))}
     files = {
@@ -41,12 +42,15 @@ def project_files(program: Program, model: Model, lock: Mapping[str, Any]) -> di
         if name not in modules:
             modules[name] = (f"model_{name}", str(lock["models"][name]["class"]))
             files[f"model_{name}.py"] = model_source(program.models[name], modules[name][1])
-    files |= _programs(lock, modules)
+    slayer = slayer_source(lock) if lock["stages"] else None
+    if slayer is not None:
+        files["slayer_net.py"] = slayer
+    files |= _programs(lock, modules, slayer is not None)
     files["README.md"] = readme(model, lock, sorted(files))
     return files
 
 
-def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]]) -> dict[str, str]:
+def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]], slayer: bool) -> dict[str, str]:
     if not lock["stages"]:
         return {}
     name = inert(str(lock["spec"]["name"]))
@@ -58,7 +62,7 @@ def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]]) -
     evaluate = [f"Scores a checkpoint of {name} on a split of its data: `python evaluate.py`."]
     export = [f"Writes artifacts/, the files that {name} needs on the device: `python export.py`."]
     files = {
-        "train.py": _program(_table(train, lock), "main", imports, models),
+        "train.py": _program(_table(train, lock), "main", imports, models, ', slayer="slayer_net"' * slayer),
         "evaluate.py": _program(docstring(evaluate, 0), "evaluate_main", imports, models),
     }
     if lock["target"]:
@@ -66,9 +70,14 @@ def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]]) -
     return files
 
 
-def _program(said: Sequence[str], function: str, imports: str, models: str) -> str:
+def _program(said: Sequence[str], function: str, imports: str, models: str, more: str = "") -> str:
     return PROGRAM.format(
-        said="\n".join(said) + "\n", package="detrt.train", function=function, imports=imports, models=models
+        said="\n".join(said) + "\n",
+        package="detrt.train",
+        function=function,
+        imports=imports,
+        models=models,
+        more=more,
     )
 
 

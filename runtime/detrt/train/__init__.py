@@ -16,11 +16,15 @@ if TYPE_CHECKING:
 tell_shortly()
 
 
-def main(model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None) -> int:
-    """Trains every stage of the lock; `argv` are the options of train.py. Returns the exit code."""
+def main(
+    model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None, slayer: str | None = None
+) -> int:
+    """Trains every stage of the lock; `argv` are the options of train.py, `slayer` the module with the nets in lava-dl's blocks.
+    Returns the exit code.
+    """
     from detrt.train.engine import main as train_main
 
-    return train_main(model, lock_path, argv)
+    return train_main(model, lock_path, argv, slayer)
 
 
 def evaluate_main(model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None) -> int:

@@ -19,22 +19,30 @@ from detrt.train.options import Options, parse_options
 from detrt.train.run import Run
 
 
-def main(model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None) -> int:
+def main(
+    model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None, slayer: str | None = None
+) -> int:
     """Trains; what a generated `train.py` calls. Returns the exit code: 0 done, 1 a mistake or a failed gate, 130
-    interrupted.
+    interrupted. `slayer` is the module with the nets in lava-dl's blocks, where the project has one.
     """
     options = parse_options(sys.argv[1:] if argv is None else argv)
-    return train(model, Path(lock_path), options)
+    return train(model, Path(lock_path), options, slayer=slayer)
 
 
-def train(model: ModelClasses, lock_path: Path, options: Options, make_task: TaskMaker = lock_task) -> int:
+def train(
+    model: ModelClasses,
+    lock_path: Path,
+    options: Options,
+    make_task: TaskMaker = lock_task,
+    slayer: str | None = None,
+) -> int:
     """As `main`, from options that are already read."""
     try:
         lock = options.applied(read_lock(lock_path))
         with process_group(options.device) as processes:
             if processes.device.type == "cpu":
                 keep_freed_memory()
-            return Run(model, lock, lock_path, options, processes, make_task).run()
+            return Run(model, lock, lock_path, options, processes, make_task, slayer).run()
     except DetrtError as error:
         _complain(f"error: {error}", first_only=False)
         return 1
