@@ -32,7 +32,9 @@ _MAY_CHANGE = {"span", "save_every", "gates", "epochs", "early_stop", "choose"}
 
 @dataclass(slots=True)
 class Context:
-    """`bases`: where relative data roots are looked for. `results`: of the stages that are done, by id."""
+    """`bases`: where relative data roots are looked for. `results`: of the stages that are done, by id. `slayer`: the module of
+    the project that has its nets in lava-dl's blocks.
+    """
 
     models: ModelClasses
     lock: Lock
@@ -45,6 +47,7 @@ class Context:
     make_task: TaskMaker
     backend: Backend | None
     workers: int
+    slayer: str | None = None
     results: dict[str, StageResult] = field(default_factory=dict)
     tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)

@@ -42,6 +42,7 @@ class StageResult:
     pruned: list[dict[str, Any]] = field(default_factory=list)
     transfer: dict[str, Any] | None = None
     frozen: dict[str, Any] | None = None
+    engine: str | None = None
     gates: list[dict[str, str]] = field(default_factory=list)
     identity: dict[str, Any] = field(default_factory=dict)
 

@@ -16,6 +16,7 @@ from detrt.train.trackers import TRACKERS
 
 KEEP = -1
 """`--seed` not given: each stage has the seed of the spec."""
+ENGINES = ("auto", "lava", "detrt")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ class Options:
     past_gate: bool = False
     init_from: Path | None = None
     trackers: tuple[str, ...] = ("csv", "tensorboard")
+    engine: str = "auto"
     quiet: bool = False
 
     def applied(self, lock: Lock) -> Lock:
@@ -117,6 +119,12 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="A,B",
         help=f"where curves go: {', '.join(TRACKERS)}",
     )
+    add(
+        "--engine",
+        choices=ENGINES,
+        default="auto",
+        help="whose code trains the stages in time of Loihi 2 (default: lava-dl's blocks where it is installed)",
+    )
     add("-q", "--quiet", action="store_true", help="print findings and results only")
 
 
@@ -144,6 +152,7 @@ def options_from(found: argparse.Namespace) -> Options:
         past_gate=found.past_gate,
         init_from=found.init_from,
         trackers=found.trackers,
+        engine=found.engine,
         quiet=found.quiet,
     )
 

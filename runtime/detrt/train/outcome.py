@@ -8,7 +8,9 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`metrics` on the validation split, `final` on `final_split`; `seconds` of training over all resumed parts."""
+    """`metrics` on the validation split, `final` on `final_split`; `seconds` of training over all resumed parts. `engine`
+    says whose code ran a stage in time.
+    """
 
     metrics: dict[str, float]
     ended: str
@@ -22,3 +24,4 @@ class Outcome:
     pruned: list[dict[str, Any]] = field(default_factory=list)
     transfer: dict[str, Any] | None = None
     frozen: dict[str, Any] | None = None
+    engine: str | None = None

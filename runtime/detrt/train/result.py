@@ -113,6 +113,7 @@ def _stage(folder: RunFolder, result: StageResult) -> dict[str, Any]:
         "pruned",
         "transfer",
         "frozen",
+        "engine",
         "gates",
     )
     entry = {key: getattr(result, key) for key in keys}

@@ -42,6 +42,7 @@ class Run:
         options: Options,
         processes: Processes,
         make_task: TaskMaker,
+        slayer: str | None = None,
     ) -> None:
         self.lock, self.options, self.processes = lock, options, processes
         self.progress = Progress(processes.first, options.quiet, options.print_every)
@@ -71,6 +72,7 @@ class Run:
             make_task=make_task,
             backend=device_package(lock.target.name, lock.target.lineage) if lock.target is not None else None,
             workers=options.workers if options.workers is not None else suitable_workers(processes),
+            slayer=slayer,
         )
         self.results = self.context.results
 
@@ -150,6 +152,7 @@ class Run:
             pruned=outcome.pruned,
             transfer=outcome.transfer,
             frozen=outcome.frozen,
+            engine=outcome.engine,
             gates=[judgement.as_dict() for judgement in judgements],
             identity=identity,
         )

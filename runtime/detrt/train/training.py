@@ -26,7 +26,7 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
     """Trains stage `number`, or goes on with it where its last checkpoint stands."""
     exact_float32(stage.quantize.any())
     repeatable(stage.deterministic and stage.seed is not None)
-    training = _begun(context, number, stage)
+    training, engine = _begun(context, number, stage)
     folder = context.folder.stage(stage.id)
     config = {"spec": context.lock.spec.name, "seed": training.seed}
     scene = Scene(context.folder.path.name, stage.id, folder, training.at.epoch, config)
@@ -59,11 +59,12 @@ def train_stage(context: Context, number: int, stage: Stage) -> Outcome:
         at.seconds,
         transfer=context.processes.first_does(lambda: transfer_of(context, stage)),
         frozen=held,
+        engine=engine,
     )
 
 
-def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
-    """The stage at its first step, or as its newest good checkpoint left it."""
+def _begun(context: Context, number: int, stage: Stage) -> tuple[TrainingStage, str | None]:
+    """The stage at its first step, or as its newest good checkpoint left it; whose code runs it in time, if it does."""
     last = context.folder.last(stage.id)
     processes, progress = context.processes, context.progress
     checkpoint = processes.first_does(lambda: read_newest(last, progress.say))
@@ -81,6 +82,7 @@ def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
     network = quantise(
         model, context.lock, stage, context.caps(stage), context.backend, checkpoint is None, context.pictures(stage)
     )
+    engine = _engine(context, stage, network.model)
     if stage.sync_bn:
         network.model = share_norms(network.model, processes)
     context.interrupts.begin_stage(context.folder.stage(stage.id))
@@ -88,7 +90,18 @@ def _begun(context: Context, number: int, stage: Stage) -> TrainingStage:
     if checkpoint is not None:
         training.restore(checkpoint)
         progress.note(f"{stage.name}: going on at epoch {training.at.epoch + 1}, step {training.at.step + 1}")
-    return training
+    return training, engine
+
+
+def _engine(context: Context, stage: Stage, model: nn.Module) -> str | None:
+    """Whose code trains a stage that runs in time, where the device package knows of several."""
+    choose = getattr(context.backend, "choose_engine", None)
+    chosen = choose(model, context.options.engine, context.slayer) if choose is not None else None
+    if chosen is None:
+        return None
+    name, why = chosen
+    context.progress.note(f"{stage.name}: {why}")
+    return str(name)
 
 
 def _tell_clipped(context: Context, model: nn.Module) -> None:

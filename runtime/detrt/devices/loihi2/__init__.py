@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 _HOMES = {
+    "choose_engine": "engines",
     "prepare": "stages",
     "exports": "stages",
     "clipped": "stages",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -13,6 +13,9 @@ from detrt.devices.loihi2.delta import MESSAGE_GRID, WEIGHT_RANGE, q8
 from detrt.devices.loihi2.forward import forward_in_time, weight_of
 from detrt.devices.loihi2.plan import LayerPlan, NetPlan, NeuronPlan, read_nets
 from detrt.errors import DetrtError
+
+if TYPE_CHECKING:
+    from detrt.devices.loihi2.slayer_engine import SlayerEngine
 
 Lock = Mapping[str, Any]
 Watch = Callable[[str, Tensor], None]
@@ -25,12 +28,13 @@ DEFAULT_STEPS = 1
 class EventsNet(nn.Module):
     """A generated model whose forward runs the nets of the lock's plan in time over its own modules.
 
-    Modules, parameters and their names are those of the model. Training is lava-dl's; in eval mode a clip comes out as from
-    the integer simulator, bit for bit.
+    Modules, parameters and their names are those of the model. Training is lava-dl's, through its own blocks where there is an
+    `engine`; in eval mode a clip comes out as from the integer simulator, bit for bit.
     """
 
     nets: tuple[NetPlan, ...]
     steps: int
+    engine: SlayerEngine | None
     watch: Watch | None
     overflows: dict[str, int]
 
@@ -70,6 +74,8 @@ class EventsNet(nn.Module):
             label = self.label(net, layer)
             self.overflows[label] = self.overflows.get(label, 0) + count
 
+        if self.training and self.engine is not None:
+            return self.engine(net, tensors, clip, see=see, still=self._still(net))
         if self.training:
             return forward_in_time(net, tensors, clip, means=self._means, see=see)
         return forward_in_time(net, tensors, clip, delay_shift=True, see=see, wrapped=wrapped)
@@ -101,6 +107,11 @@ class EventsNet(nn.Module):
         with torch.no_grad():
             running.copy_((1 - norm.momentum) * running + norm.momentum * mean)
         return mean
+
+    def _still(self, net: NetPlan) -> set[str]:
+        """The neurons whose running means stand still."""
+        normed = [layer.neuron.module for layer in net.layers if layer.neuron is not None and layer.neuron.norm]
+        return {module for module in normed if not self.get_submodule(f"{module}.norm").training}
 
     @torch.no_grad()
     def _hold_thresholds(self, tensors: Mapping[str, Tensor]) -> None:
@@ -136,7 +147,7 @@ def prepare(
         kind: Any = type(model)
         model.__class__ = _events_class(kind)
     assert isinstance(model, EventsNet)
-    model.nets, model.watch, model.overflows = nets, None, {}
+    model.nets, model.engine, model.watch, model.overflows = nets, None, None, {}
     model.steps = int(stage.get("steps") or nets[0].steps or DEFAULT_STEPS)
     return model
 
