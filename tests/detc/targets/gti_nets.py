@@ -96,15 +96,15 @@ def gnetdet(size: int = 448, classes: int = 20, width: float = 1.0) -> Net:
     return net.conv(10 + classes, 8)
 
 
-def load_target(folder: Path, *edits: tuple[str, str], extra: str = "") -> Target:
-    """The shipped target.det with textual edits, under the name `probe`, as a user's own file would be read."""
+def load_target(folder: Path, *edits: tuple[str, str], extra: str = "", name: str = "gti5801") -> Target:
+    """The shipped target.det of `name` with textual edits, called `probe`, as a user's own file would be read."""
     from detc.semantics.environment import Context as Elaboration
     from detc.semantics.overrides import Overrides
     from detc.semantics.program import Program
     from detc.semantics.targets import resolve
 
-    text = det_file("gti5801").read_text(encoding="utf-8")
-    for old, new in (("target gti5801 {", "target probe {"), *edits):
+    text = det_file(name).read_text(encoding="utf-8")
+    for old, new in ((f"target {name} ", "target probe "), *edits):
         pattern = r"\s+".join(map(re.escape, old.split()))
         assert len(re.findall(pattern, text)) == 1, f"{old!r} occurs {len(re.findall(pattern, text))} times"
         text = re.sub(pattern, lambda _, new=new: new, text)

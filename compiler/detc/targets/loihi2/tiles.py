@@ -63,7 +63,7 @@ def powers(n: int) -> list[int]:
 
 def parts(n: int) -> list[int]:
     """The least size of a part for each number of parts: all sizes worth trying."""
-    root = isqrt(n)
+    root = min(isqrt(n) + 1, n)
     return sorted({*range(1, root + 1), *(-(-n // count) for count in range(1, root + 1))}, reverse=True)
 
 
