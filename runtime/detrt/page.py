@@ -67,6 +67,7 @@ def write_run_page(
         cards = "".join(f'<div class="card"><b>{escape(v)}</b><span>{escape(k)}</span></div>' for k, v in facts.items())
         parts.append(f'<section class="facts">{cards}</section>')
     parts.append(_stages(result, rows))
+    parts.append(_events(result))
     parts.append(_gates(result))
     if pictures:
         parts.append(
@@ -118,6 +119,25 @@ def _stages(result: Mapping[str, Any], rows: Sequence[tuple[str, Mapping[str, fl
         cells = "".join(f'<td class="n">{value}</td>' for value in values)
         lines.append(f"<tr><td>{escape(name)}</td>{cells}</tr>")
     return _table(f"Figures on the {split} split", lines)
+
+
+def _events(result: Mapping[str, Any]) -> str:
+    """What each layer of a net in time sends for a frame, stage by stage."""
+    found = [(str(s["name"]), s.get("final") or s.get("metrics") or {}) for s in result["stages"]]
+    lines = []
+    for name, figures in found:
+        if "event_rate" not in figures:
+            continue
+        layers = [key.partition("/")[2] for key in figures if key.startswith("event_rate/")]
+        for layer in ("", *layers):
+            at = f"/{layer}" if layer else ""
+            share, events, operations = (figures.get(key + at, 0.0) for key in ("event_rate", "events", "synops"))
+            cells = "".join(f'<td class="n">{v}</td>' for v in (f"{share:.2%}", f"{events:,.0f}", f"{operations:,.0f}"))
+            lines.append(f"<tr><td>{escape(name)}</td><td>{escape(layer) or 'all layers'}</td>{cells}</tr>")
+    if not lines:
+        return ""
+    heads = "".join(f'<th class="n">{head}</th>' for head in ("neurons that send", "events", "synaptic operations"))
+    return _table("What a frame costs", [f"<tr><th>stage</th><th>layer</th>{heads}</tr>", *lines])
 
 
 def _gates(result: Mapping[str, Any]) -> str:

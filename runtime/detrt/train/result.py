@@ -19,10 +19,11 @@ from detrt.train.folder import RunFolder, StageResult, write_text
 
 def table(results: Sequence[StageResult]) -> str:
     """A line a stage, on the test split if there is one, else on validation: mAP@0.5 over all classes, each class, COCO
-    mAP; for classifiers top-1 and top-5.
+    mAP; for classifiers top-1 and top-5. Of stages in time also what a frame costs.
     """
     trained = [result for result in results if result.final]
     parts = [_table(kind) for kind in (_with(trained, "top1"), _with(trained, "map50")) if kind]
+    parts += [_costs(kind) for kind in (_with(trained, "event_rate"),) if kind]
     return "\n".join(parts) if parts else "no stage has been scored"
 
 
@@ -38,15 +39,28 @@ def _table(results: Sequence[StageResult]) -> str:
         columns = {"top1": "top1", "top5": "top5"}
     header = ["stage", *columns.values()]
     rows = [[r.name, *(_cell(r.final.get(key)) for key in columns)] for r in results]
-    widths = [max(len(row[column]) for row in [header, *rows]) for column in range(len(header))]
-    lines = [
+    return "\n".join([f"on the {results[-1].final_split} split:", *_aligned([header, *rows])])
+
+
+def _costs(results: Sequence[StageResult]) -> str:
+    """Events and synaptic operations of a step, as the device package counted them."""
+    rows = [
+        [r.name, f"{r.final['event_rate']:.2%}", *(f"{r.final.get(key, 0):,.0f}" for key in ("events", "synops"))]
+        for r in results
+    ]
+    return "\n".join(["a frame costs:", *_aligned([["stage", "of neurons send", "events", "synops"], *rows])])
+
+
+def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """The first column to the left, figures to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
         "  ".join(
             cell.rjust(width) if i else cell.ljust(width)
             for i, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
-        for row in [header, *rows]
+        for row in rows
     ]
-    return "\n".join([f"on the {results[-1].final_split} split:", *lines])
 
 
 def _cell(value: float | None) -> str:

@@ -241,6 +241,8 @@ class TrainingStage:
         for name in ("map50", "top1"):
             if f"val/{name}" in values:
                 text += f"  {name} {values[f'val/{name}']:.3f}{' best' if better else ''}"
+        if "val/event_rate" in values:
+            text += f"  events {values['val/event_rate']:.1%}"
         left = at.seconds / (at.epoch + 1 - stage.start_epoch) * (stage.epochs - at.epoch - 1)
         return f"{text}  lr {values['lr']:.3g}  {clock.total:.1f} s ({clock})  eta {duration(left)}"
 
