@@ -91,7 +91,7 @@ def test_less_is_sent_where_events_cost():
         with torch.no_grad(), counting(model.eval()) as counts:
             model(clip)
         rates.append(counts.figures(lambda sums: sums)["event_rate/conv1"])
-    assert rates[-1] < 0.5 * rates[0]
+    assert rates[-1] < 0.8 * rates[0]
 
 
 def test_a_batch_without_an_object_gives_numbers():
