@@ -11,14 +11,21 @@ State = dict[str, np.ndarray]
 
 
 class Nets:
-    """Net number `seed`: convs of all shapes with and without groups, norms and weight norms, or a dense end."""
+    """Net number `seed`: convs of all shapes with and without groups, norms and weight norms, or a dense end.
 
-    def __init__(self, seed: int, delays: bool = False, trainable: bool = False, size: int | None = None) -> None:
+    `shared`: one threshold a layer throughout, as a `.net` holds it. `gain` makes weights larger. Half of the weights and of
+    the clip lie on multiples of 1/64, where rounding to 1/32 meets ties.
+    """
+
+    def __init__(
+        self, seed: int, delays: bool = False, trainable: bool = False, shared: bool = False, gain: float = 1.0
+    ) -> None:
         self.rng = np.random.RandomState(seed)
         self.delays, self.trainable = delays, trainable
         self.state: State = {}
-        self.shared = bool(self.pick(0, 1, 1))
-        channels, side = self.pick(1, 2, 3), size or self.pick(6, 7, 9)
+        self.shared = bool(self.pick(0, 1, 1)) or shared
+        self.gain = gain
+        channels, side = self.pick(1, 2, 3), self.pick(6, 7, 9)
         shape = [channels, side, side + self.pick(0, 1)]
         self.layers: list[Plan] = [{**self.layer("input", shape), "neuron": self.neuron("input", 1, norm=False)}]
         for number in range(self.pick(1, 2, 3)):
@@ -51,6 +58,10 @@ class Nets:
             "delay": 0,
         }
 
+    def tied(self, values: np.ndarray) -> np.ndarray:
+        """float32, every other value on a multiple of 1/64."""
+        return np.where(self.rng.uniform(size=values.shape) < 0.5, values, np.rint(values * 64) / 64).astype(np.float32)
+
     def neuron(self, module: str, channels: int, norm: bool) -> Plan:
         shared = self.shared or module == "input" or bool(self.pick(0, 1))
         threshold = 1 / self.pick(6, 9, 10, 11)
@@ -60,7 +71,7 @@ class Nets:
         self.state[f"{module}.neuron.threshold"] = values.astype(np.float32)
         if norm:
             mean = self.rng.normal(0, 0.3, channels)
-            self.state[f"{module}.neuron.norm.running_mean"] = mean.astype(np.float32)
+            self.state[f"{module}.neuron.norm.running_mean"] = self.tied(mean)
         return {
             "module": f"{module}.neuron",
             "threshold": threshold,
@@ -77,10 +88,10 @@ class Nets:
         spread = self.rng.normal(0, 1, shape) / np.sqrt(np.prod(shape[1:]))
         if weight_norm:
             self.state[f"{module}.weight_v"] = spread.astype(np.float32)
-            length = self.rng.uniform(0.5, 2.5, [shape[0], *[1] * (len(shape) - 1)])
+            length = self.gain * self.rng.uniform(0.5, 2.5, [shape[0], *[1] * (len(shape) - 1)])
             self.state[f"{module}.weight_g"] = length.astype(np.float32)
         else:
-            self.state[f"{module}.weight"] = (1.5 * spread).astype(np.float32)
+            self.state[f"{module}.weight"] = self.tied(self.gain * 1.5 * spread)
 
     def conv(self, name: str, shape: list[int], sigma: bool = False) -> list[int]:
         groups = 1 if shape[0] % 2 else self.pick(1, 2)
@@ -135,7 +146,7 @@ class Nets:
         shape = self.layers[0]["shape"]
         first = self.rng.normal(0, 1, [pictures, *shape, 1])
         changes = self.rng.normal(0, 0.15, [pictures, *shape, steps])
-        return (first + np.cumsum(changes, -1)).astype(np.float32)
+        return self.tied(first + np.cumsum(changes, -1))
 
     def wanted(self, clip: np.ndarray) -> np.ndarray:
         """A gradient for the output of `clip`: float32 [N, O, h, w, T] or [N, O, T], whole numbers."""
