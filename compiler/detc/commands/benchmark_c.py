@@ -111,11 +111,16 @@ def _profile_lines(figures: dict[str, Any], each: dict[str, Any]) -> Iterator[st
     yield f"  {'post-processing':<{width}}  {'':<14} {'':>12} {each['postprocess']:>13,}"
     if (taken := each["footprint"]) is not None:
         written = sum(each["arena_written"].values())
-        yield f"  flash {taken['flash']:>9,} bytes: {figures['constants']:,} of weights, biases and tables; the rest is code"
+        parts = each["parts"]
+        code = taken["flash"] - parts["constants"]
+        yield f"  flash {taken['flash']:>9,} bytes: {parts['constants']:,} of weights, biases and tables; {code:,} of code"
         yield (
-            f"  RAM   {each['ram']:>9,} bytes: {figures['arena']:,} of arena, of which the run wrote {written:,}; "
-            f"{each['stack']:,} of stack"
+            f"  RAM   {each['ram']:>9,} bytes: {parts['arena']:,} of arena, of which the run wrote {written:,}; "
+            f"{parts['boxes']:,} of boxes; {each['stack']:,} of stack"
         )
+        for name in ("constants", "arena"):
+            if parts[name] != figures[name]:
+                yield f"  the C code was changed: its {name} take {parts[name]:,} bytes, the report says {figures[name]:,}"
 
 
 def _st_lines(figures: dict[str, Any]) -> Iterator[str]:

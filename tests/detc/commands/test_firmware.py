@@ -26,6 +26,8 @@ from detrt.predictor import model_classes  # noqa: E402
 Needs = Callable[[str, str], None]
 pytestmark = pytest.mark.long
 
+PROFILING = 0.25
+"""What measuring adds to the code, as a share of it."""
 BOARD = ["st_yolo_lc_v1", "--target", "netduinoplus2", "--set", "width=0.5", "--set", "image=96", "--set", "classes=3"]
 """What the smallest emulated board must hold in its 128 KiB."""
 
@@ -103,7 +105,12 @@ def test_benchmark_measures_layers_memory_and_boards(
     for one in (m7, m4):
         assert sum(one["arena_written"].values()) == lock["plan"]["arena"]["bytes"] == figures["arena"]
         assert 0 < one["stack"] < 4096 and one["ram"] <= 128 << 10
-    assert report["metrics"]["ram_own"] == figures["arena"]
+        said = report["metrics"]
+        known = {"constants": said["weights_flash_own"], "arena": said["ram_own"], "boxes": said["postprocess_ram"]}
+        assert one["parts"] == known, "what the compiler made is what the report said before the training"
+        assert one["footprint"]["data"] == 0 and one["footprint"]["bss"] >= known["arena"] + known["boxes"]
+        code = one["footprint"]["flash"] - known["constants"]
+        assert abs(code / said["code_flash_own_est"] - 1) < report["errors"]["code_flash_own_est"] + PROFILING
     for a, b in zip(m7["layers"], m4["layers"], strict=True):
         assert abs(a["instructions"] - b["instructions"]) <= 0.1 * a["instructions"] + 80
     times = {time["board"]: time for time in figures["boards"]}

@@ -32,7 +32,7 @@ def test_a_net_that_fits_has_its_figures(capsys: pytest.CaptureFixture[str]) -> 
     assert done["fits"] and done["metrics"]["ram_st"] == 161_344 and done["metrics"]["weights_flash"] == 283_368
     assert done["metrics"]["ram_own"] < done["metrics"]["ram_st"] and done["metrics"]["peak_step"]
     assert 170 < done["metrics"]["latency_ms_est"] < 240 and done["errors"]["latency_ms_est"] == 0.15
-    assert [bar["name"] for bar in done["limits"]] == ["ram_own", "ram_st", "flash"]
+    assert [bar["name"] for bar in done["limits"]] == ["ram_own", "ram_st", "flash_own", "flash_st"]
 
 
 def test_too_much_ram_names_the_fullest_step_what_is_alive_and_a_picture_that_fits(
@@ -150,7 +150,7 @@ def test_weights_go_outside_before_code_does(weights: int, code: int, said: list
       flash qspi { address = 0x90000000  size = 64 KiB  external = true }
     }"""
     (tmp_path / "b.det").write_text(text)
-    found = list(check_flash(weights, code, target_of("b", tmp_path)))
+    found = list(check_flash(weights, code, target_of("b", tmp_path), own=True))
     assert [finding.code for finding in found] == said
     if weights == 1500:
         assert ("weights lie" if code == 100 else "both lie") in found[0].message

@@ -171,6 +171,7 @@ def test_no_number_of_the_files_stands_in_python() -> None:
         "metrics",
         "npu",
         "own",
+        "own_flash",
         "ram_st",
         "st_*",
         "weights",

@@ -16,6 +16,7 @@ from detc.targets.stm32.lowering import steps_of
 from detc.targets.stm32.memory_checks import check_target, own_runtime, usable
 from detc.targets.stm32.metrics import UNITS, brief, errors, limits, metrics, titles
 from detc.targets.stm32.own import OwnCosts, boxes_of, check_own_costs
+from detc.targets.stm32.own_flash import own_flash
 from detc.targets.stm32.plan import Plan, plan_json
 from detc.targets.stm32.pools import Room
 from detc.targets.stm32.st_graph import of_graph
@@ -44,7 +45,7 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
         limits=limits(costs, own, target),
         titles=titles(target),
         units=UNITS,
-        errors=errors(costs),
+        errors=errors(costs, own),
         brief=brief(own, target),
         timeline=timeline_of(own.arena) if own else None,
     )
@@ -60,7 +61,9 @@ def _own(
     rooms = [Room(pool.name, pool.address, pool.room) for pool in usable(target)]
     steps, arena = plan_net(steps, rooms, optimize)
     plan = plan_json(steps, arena)
-    own = OwnCosts(steps, arena, boxes_of(model, steps), next((node.span for node in graph.inputs), None))
+    picture = next((node.span for node in graph.inputs), None)
+    flash = own_flash(steps, any(len(slot.steps) > 1 for slot in arena.slots), model.heads, target)
+    own = OwnCosts(steps, arena, flash, boxes_of(model, steps), picture)
     # A board changes a plan only by what it holds: the verdict on the same places in the same memories is the same.
     key = (repr(steps), repr(arena.slots), tuple(arena.house.tenants), tuple(arena.places))
     checked = _verified(Alike(key, plan)) if arena.fits else ()

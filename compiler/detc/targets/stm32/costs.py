@@ -78,7 +78,7 @@ def check_costs(costs: StCosts, target: Target) -> Iterator[Finding]:
         yield from check_npu(costs.peak, costs.npu, target, npu, npu_remedy(costs, costs.npu))
     else:
         yield from check_st(costs.peak, costs.bytes, costs.rules.margin, tool, target, st_remedy(costs, target))
-    yield from check_flash(costs.weights, round(costs.code.value), target)
+    yield from check_flash(costs.weights, round(costs.code.value), target, own=False)
 
 
 def st_remedy(costs: StCosts, target: Target) -> str:

@@ -85,15 +85,15 @@ SPILL = Rule(
 FLASH = Rule(
     "STM110",
     "error",
-    """weights and code take ~{actual}, and the flash of {target} leaves {allowed}
+    """weights and code take ~{actual} in {whose}, and the flash of {target} leaves {allowed}
 
-    Weights are exact, code is estimated.""",
+    Weights are exact, code is estimated. detc's own C code keeps factors of each channel and tables beside the weights.""",
     help="narrow the net: its weights take {weights}",
 )
 EXTERNAL_FLASH = Rule(
     "STM111",
     "note",
-    """weights and code take ~{actual}, more than the {allowed} that {target} leaves inside: {what} in external flash
+    """weights and code take ~{actual} in {whose}, more than the {allowed} that {target} leaves inside: {what} in external flash
 
     Reading weights from outside the chip slows layers with many weights down; the estimate of the time leaves that out.""",
     help="",
@@ -239,21 +239,26 @@ def check_spill(peak: Peak, needed: int, pools: Sequence[Pool], target: Target, 
         )
 
 
-def check_flash(weights: int, code: int, target: Target) -> Iterator[Finding]:
-    """Weights and code in internal flash, else the weights outside, else both."""
+def check_flash(weights: int, code: int, target: Target, own: bool) -> Iterator[Finding]:
+    """Weights and code in internal flash, else the weights outside, else both: in detc's own C code or in that of ST's tool. The
+    one that is not to run the net is warned about at most."""
+    decides = own == own_runtime(target)
     pools = flashes(target)
     inside = sum(pool.room for pool in pools if not pool.external)
     outside = sum(pool.room for pool in pools if pool.external)
     pool = next((pool for pool in pools if pool.room), pools[0])
-    facts: dict[str, Any] = {"actual": size(weights + code), "target": target.name}
+    whose = "detc's C code" if own else "the code of ST's tool"
+    facts: dict[str, Any] = {"actual": size(weights + code), "target": target.name, "whose": whose}
     if weights + code <= inside:
         return
     if (code <= inside and weights <= outside) or weights + code <= outside:
-        if inside:
+        if inside and decides:
             what = "weights lie" if code <= inside else "both lie"
             yield EXTERNAL_FLASH(None, related=(place(pool.fact),), allowed=size(inside), what=what, **facts)
         return
-    yield FLASH(None, related=(place(pool.fact),), allowed=size(inside + outside), weights=size(weights), **facts)
+    level: Level | None = None if decides else "warning"
+    held = size(inside + outside)
+    yield FLASH(None, related=(place(pool.fact),), level=level, allowed=held, weights=size(weights), **facts)
 
 
 def check_tool(tool: str, placeholder: bool) -> Iterator[Finding]:

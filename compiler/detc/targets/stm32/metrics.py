@@ -15,7 +15,9 @@ UNITS = {
     "ram_st": "B",
     "ram_own": "B",
     "weights_flash": "B",
+    "weights_flash_own": "B",
     "code_flash_est": "B",
+    "code_flash_own_est": "B",
     "runtime_ram_est": "B",
     "postprocess_ram": "B",
     "latency_ms_est": "ms",
@@ -28,8 +30,10 @@ def titles(target: Target) -> dict[str, str]:
     return {
         "ram_st": f"activations in ST's tool {tool_of(target)}",
         "ram_own": "arena of detc's code",
-        "weights_flash": "weights",
+        "weights_flash": "weights as the tool stores them",
         "code_flash_est": "code of the tool",
+        "weights_flash_own": "weights, factors and tables of detc's code",
+        "code_flash_own_est": "detc's code",
         "runtime_ram_est": "RAM of the tool itself",
         "postprocess_ram": "boxes",
         "latency_ms_est": "a picture takes",
@@ -46,6 +50,8 @@ def metrics(costs: StCosts, own: OwnCosts | None) -> dict[str, Any]:
     if own is not None:
         found["ram_own"] = own.bytes
     found |= {"weights_flash": costs.weights, "code_flash_est": round(costs.code.value)}
+    if own is not None:
+        found |= {"weights_flash_own": own.flash.constants, "code_flash_own_est": round(own.flash.code.value)}
     if costs.latency is not None:
         found["latency_ms_est"] = round(costs.latency.value * 1000, 2)
     found["peak_step"] = own.peak.name if own is not None else costs.peak.name
@@ -60,16 +66,19 @@ def metrics(costs: StCosts, own: OwnCosts | None) -> dict[str, Any]:
 
 def brief(own: OwnCosts | None, target: Target) -> dict[str, str]:
     """The metrics of a line in a table of many nets."""
-    ram = "ram_own" if own is not None and own_runtime(target) else "ram_st"
-    return {"ram": ram, "flash": "weights_flash", "latency_ms": "latency_ms_est"}
+    if own is not None and own_runtime(target):
+        return {"ram": "ram_own", "flash": "weights_flash_own", "latency_ms": "latency_ms_est"}
+    return {"ram": "ram_st", "flash": "weights_flash", "latency_ms": "latency_ms_est"}
 
 
-def errors(costs: StCosts) -> dict[str, float]:
+def errors(costs: StCosts, own: OwnCosts | None) -> dict[str, float]:
     """By how much each estimate may be wrong, as a share of it."""
     found = {"code_flash_est": costs.code.error, "runtime_ram_est": costs.runtime.error}
     found["ram_st"] = costs.npu.error if costs.npu else costs.rules.margin
     if costs.latency is not None:
         found["latency_ms_est"] = costs.latency.error
+    if own is not None:
+        found["code_flash_own_est"] = own.flash.code.error
     return found
 
 
@@ -86,13 +95,19 @@ def limits(costs: StCosts, own: OwnCosts | None, target: Target) -> list[dict[st
     else:
         largest = max(pools, key=lambda pool: pool.room)
         found.append(_bar("ram_st", costs.ram.bytes, largest.room, largest, decides))
-    flash = flashes(target)
-    needed = costs.weights + round(costs.code.value)
-    held = tuple(pool for pool in flash if not pool.external and pool.room)
-    if not held or needed > _room(held):
-        held = tuple(pool for pool in flash if pool.room)
-    found.append(_bar("flash", needed, _room(held), held[0], False))
+    if own is not None:
+        found.append(_flash_bar("flash_own", own.flash.constants + round(own.flash.code.value), target, not decides))
+    found.append(_flash_bar("flash_st", costs.weights + round(costs.code.value), target, decides))
     return found
+
+
+def _flash_bar(name: str, needed: int, target: Target, soft: bool) -> dict[str, Any]:
+    """Against the flash inside the chip, and where that is too small against all."""
+    pools = flashes(target)
+    held = tuple(pool for pool in pools if not pool.external and pool.room)
+    if not held or needed > _room(held):
+        held = tuple(pool for pool in pools if pool.room)
+    return _bar(name, needed, _room(held), held[0], soft)
 
 
 def _room(pools: tuple[Pool, ...]) -> int:

@@ -10,7 +10,8 @@ from detc.diagnostics import Finding, Span
 from detc.report.figures import size
 from detc.semantics.program import Model, Target
 from detc.targets.stm32.arena import Arena
-from detc.targets.stm32.memory_checks import Peak, check_own, check_spill, usable
+from detc.targets.stm32.memory_checks import Peak, check_flash, check_own, check_spill, usable
+from detc.targets.stm32.own_flash import OwnFlash
 from detc.targets.stm32.postprocess_buffers import buffer_bytes
 from detc.targets.stm32.steps import Steps
 from detc.targets.stm32.timeline import timeline_of
@@ -22,11 +23,12 @@ RESERVE = 1.1
 
 @dataclass(frozen=True, slots=True)
 class OwnCosts:
-    """A planned net: its steps, its arena, `boxes`, the bytes in which the post-processing keeps candidates, and where the
-    `picture` that enters is declared."""
+    """A planned net: its steps, its arena, its flash, `boxes`, the bytes in which the post-processing keeps candidates, and where
+    the `picture` that enters is declared."""
 
     steps: Steps
     arena: Arena
+    flash: OwnFlash
     boxes: int
     picture: Span | None = None
 
@@ -70,6 +72,7 @@ def check_own_costs(costs: OwnCosts, target: Target) -> Iterator[Finding]:
     yield from check_own(costs.peak, costs.bytes, costs.arena.fits, costs.largest, costs.boxes, target, remedy)
     if costs.arena.fits:
         yield from check_spill(costs.peak, costs.bytes + costs.boxes, usable(target), target, remedy)
+    yield from check_flash(costs.flash.constants, round(costs.flash.code.value), target, own=True)
 
 
 def remedy_of(costs: OwnCosts, target: Target) -> str:

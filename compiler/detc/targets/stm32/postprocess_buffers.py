@@ -17,6 +17,9 @@ FOUND = {"yolo_sdnn": 300}
 ONE_CLASS = ("yolo_sdnn", "yolox", "gnetdet")
 """Heads of whose boxes only the likeliest class competes."""
 
+OUTPUTS_A_MAP = {"ssd": 2, "yolox": 3}
+"""Tensors that hold what is predicted of one map, where that is not one."""
+
 Shapes = Sequence[Sequence[Sequence[int]]]
 """For each output that a head reads its maps as [height, width, channels]."""
 
@@ -28,6 +31,11 @@ def buffer_bytes(kind: str, options: Mapping[str, Any], shapes: Shapes) -> int:
         return ENTRY * min(NAMED, classes)
     possible = _boxes(kind, options, shapes) * (1 if kind in ONE_CLASS else classes)
     return ENTRY * min(possible, max(COMPETING, int(options.get("max_detections", FOUND.get(kind, 100)))))
+
+
+def map_count(kind: str, outputs: int) -> int:
+    """How many maps a head decodes, of so many tensors that it reads."""
+    return outputs // OUTPUTS_A_MAP.get(kind, 1)
 
 
 def _boxes(kind: str, options: Mapping[str, Any], shapes: Shapes) -> int:

@@ -73,7 +73,12 @@ def arena_of(program: Program, plan: Mapping[str, Any]) -> Arena:
         ends[entry["pool"]] = max(ends.get(entry["pool"], 0), entry["offset"] + size)
     words = identifiers(str(pool["name"]) for pool in said["pools"])
     pools = {
-        pool["name"]: Pool(pool["name"], f"arena_{words[pool['name']]}", ends[pool["name"]], int(pool["bytes"]))
+        pool["name"]: Pool(
+            pool["name"],
+            f"arena_{words[pool['name']]}",
+            max(ends[pool["name"]], int(pool.get("used") or 0)),  # the plan rounds up, and C takes what the report says
+            int(pool["bytes"]),
+        )
         for pool in said["pools"]
         if pool["name"] in ends
     }

@@ -42,7 +42,8 @@ class LayerCost:
 @dataclass(frozen=True, slots=True)
 class Profile:
     """`resolution`: instructions by which a figure may be off. `pools` are bytes written by name of the pool, `stack` bytes of
-    stack, `footprint` what the linked program takes: measured on emulated machines only.
+    stack, `footprint` what the linked program takes, `parts` what is known before it is linked: `constants` of network_weights.c,
+    `arena` of network.c, `boxes` of postprocess.c. All of these are measured on emulated machines only.
     """
 
     machine: str
@@ -52,6 +53,7 @@ class Profile:
     pools: Mapping[str, int]
     stack: int
     footprint: Footprint | None
+    parts: Mapping[str, int]
 
     @property
     def instructions(self) -> int:
@@ -86,6 +88,7 @@ class Profile:
             "stack": self.stack,
             "ram": self.ram,
             "footprint": self.footprint.as_dict() if self.footprint else None,
+            "parts": dict(self.parts),
         }
 
 
@@ -121,7 +124,18 @@ def _emulated(said: Mapping[str, Any], source: Path, machine: Machine, place: Pa
         {pool["name"]: written for pool, written in zip(pools, numbers[len(layers) + 1 :], strict=False)},
         numbers[-1],
         footprint(executable),
+        _parts(executable.parent),
     )
+
+
+def _parts(built: Path) -> dict[str, int]:
+    """Bytes that the report names, as the compiler made them: read from the object files in the folder `built`."""
+    boxes = built / "postprocess.o"
+    return {
+        "constants": footprint(built / "network_weights.o").text,
+        "arena": footprint(built / "network.o").bss,
+        "boxes": footprint(boxes).bss if boxes.exists() else 0,
+    }
 
 
 def _counted(said: Mapping[str, Any], source: Path, machine: Machine, place: Path, seconds: float) -> Profile:
@@ -132,7 +146,7 @@ def _counted(said: Mapping[str, Any], source: Path, machine: Machine, place: Pat
     run([*CALLGRIND, f"./{executable.name}"], folder, 100 * seconds, "the network under callgrind")
     counted = callgrind_costs((folder / "callgrind.out").read_text(encoding="utf-8", errors="replace"))
     counts = [counted.get(layer["function"], 0) for layer in said["layers"]]
-    return Profile(machine.name, 0, _costs(said, counts), counted.get("postprocess", 0), {}, 0, None)
+    return Profile(machine.name, 0, _costs(said, counts), counted.get("postprocess", 0), {}, 0, None, {})
 
 
 def _with_picture(said: Mapping[str, Any], place: Path, executable: Path) -> Path:
