@@ -15,6 +15,7 @@ from loihi2_nets import MNIST, YOLO_KP, Chain, codes, cores, found, judge, load_
 from detc.compilation import compile_spec
 from detc.library import find_spec
 from detc.semantics.program import Target
+from detc.targets.backend import Judgement
 from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import Layer
 from detc.targets.loihi2.tiles import Mapper, box, cores_of, halvings, parts, powers
@@ -26,8 +27,13 @@ def kapoho(tmp_path_factory: pytest.TempPathFactory) -> Target:
     return load_target(tmp_path_factory.mktemp("target"), ("board { chips = 1 }", "board { chips = 8 }"), name="loihi2")
 
 
-def test_yolo_kp_takes_the_cores_that_intels_compiler_printed(kapoho: Target) -> None:
-    judgement = judge(yolo_kp(), kapoho)
+@pytest.fixture(scope="module")
+def published(kapoho: Target) -> Judgement:
+    return judge(yolo_kp(), kapoho)
+
+
+def test_yolo_kp_takes_the_cores_that_intels_compiler_printed(published: Judgement) -> None:
+    judgement = published
     assert cores(judgement) == [layer[-1] for layer in YOLO_KP]
     figures = judgement.metrics
     assert (figures["cores"], figures["chips"], figures["cores_lower_bound"], figures["latency_steps"]) == (
@@ -44,13 +50,13 @@ def test_mnist_takes_the_cores_that_intels_compiler_printed(kapoho: Target) -> N
     assert cores(judgement) == [count for _, count in MNIST] and judgement.metrics["chips"] == 1
 
 
-def test_memory_of_a_core_against_the_published_table(kapoho: Target) -> None:
+def test_memory_of_a_core_against_the_published_table(published: Judgement) -> None:
     """Rows of the printed table whose tile is the same here: percent of neurons, axon map and, where weights have 8 bits in both,
     what rests on the tile only."""
-    (table,) = judge(yolo_kp(), kapoho).tables
+    (table,) = published.tables
     rows = {tuple(row["tile"]): row for row in table["rows"]}
-    published = {(8, 14, 32): (12.5, 87.52, 0.70), (4, 7, 128): (12.5, 87.52, 0.17), (4, 14, 48): (25.0, 65.64, 16.80)}
-    for tile, (groups, neurons, axon_map) in published.items():
+    printed = {(8, 14, 32): (12.5, 87.52, 0.70), (4, 7, 128): (12.5, 87.52, 0.17), (4, 14, 48): (25.0, 65.64, 16.80)}
+    for tile, (groups, neurons, axon_map) in printed.items():
         row = rows[tile]
         assert (row["neuron_groups"], row["neurons"], row["axon_map"]) == (groups, neurons, axon_map)
 
@@ -110,7 +116,7 @@ def random_chain(side: int, channels: int, layers: list[tuple[int, int, int, boo
     return (chain.flatten().dense(50) if dense else chain).head(10)
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=8, deadline=None)
 @given(SIDE, CHANNELS, LAYERS, st.booleans())
 def test_the_verifier_agrees_with_every_mapping(
     kapoho: Target, side: int, channels: int, layers: list[tuple[int, int, int, bool]], dense: bool
@@ -125,8 +131,8 @@ def test_the_verifier_agrees_with_every_mapping(
         assert codes(judgement.findings, "error") == ["LOI141"]
 
 
-@settings(max_examples=6, deadline=None)
-@given(st.integers(1, 9), st.integers(1, 9), st.sampled_from([3, 40, 300]), st.booleans())
+@settings(max_examples=5, deadline=None)
+@given(st.integers(1, 7), st.integers(1, 7), st.sampled_from([3, 40, 130]), st.booleans())
 def test_no_tile_that_fits_takes_fewer_cores_than_the_bound(
     kapoho: Target, width: int, height: int, channels: int, head: bool
 ) -> None:
@@ -141,7 +147,7 @@ def test_no_tile_that_fits_takes_fewer_cores_than_the_bound(
     mapped, shape = mapper.map(layer), box(layer)
     assert mapped is not None
     tiles = [(w, h, c) for w in range(1, width + 1) for h in range(1, height + 1) for c in range(1, channels + 1)]
-    assert min(cores_of(shape, t) for t in tiles if mapper.holds(mapper.usage(layer, t))) == mapped.bound
+    assert min(cores_of(shape, t) for t in tiles if mapper.holds(mapper.usage(layer, t))) == mapper.bound(mapped)
 
 
 def spoil(plan: dict[str, Any], edit: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
@@ -221,8 +227,8 @@ def test_a_pruned_model_is_judged_as_it_will_be(tmp_path: Path) -> None:
     text = find_spec("yolo_kp").read_text(encoding="utf-8")
     spec = tmp_path / "kp.det"
     spec.write_text(text + "\nmodel kp4 = prune(yolo_kp, channels = 1 / 2, keep = [p])\n", encoding="utf-8")
-    done = compile_spec(spec, "kapoho_point", {"image": "224"})
+    done = compile_spec(spec, "kapoho_point", {"image": "96"})
     assert done.model is not None and done.model.name == "kp4" and done.fits
     assert (
-        done.metrics["cores"] == compile_spec(find_spec("yolo_kp4"), "kapoho_point", {"image": "224"}).metrics["cores"]
+        done.metrics["cores"] == compile_spec(find_spec("yolo_kp4"), "kapoho_point", {"image": "96"}).metrics["cores"]
     )

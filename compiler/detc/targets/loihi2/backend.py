@@ -40,7 +40,7 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
     if not has_errors(found):
         found += verify_plan(plan, graph, target)
     parts = [(net, [mapped[layer.name] for layer in net.layers if layer.multiplies]) for net in chains.nets]
-    figures = metrics(parts, facts)
+    figures = metrics(parts, mapper, facts)
     return Judgement(
         findings=tuple(found),
         plan=plan,

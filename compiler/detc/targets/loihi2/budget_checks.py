@@ -9,15 +9,18 @@ from detc.diagnostics import Finding, Rule
 from detc.targets.bounds import place
 from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import Layer, Net, used_at
+from detc.targets.loihi2.metrics import lower_bound
 from detc.targets.loihi2.tiles import Mapped, Mapper, Usage
 from detc.targets.loihi2.what_if import changes
 
 CHIPS = Rule(
     "LOI140",
     "error",
-    """the net takes ~{actual} cores, {chips} chip{s} of {cores}; `{name}` has {allowed}
+    """the net takes ~{actual} cores (at least {bound}), {chips} chip{s} of {cores}; `{name}` has {allowed}
 
-    An estimate: no tiling of this kind takes fewer than {bound} cores. Most cores go to `{largest}` with {most} of them.""",
+    An estimate by the tables that Intel's compiler prints: a core holds one tile of a layer, and tiles halve a side of the map or
+    the channels, or keep them. With tiles of any size no layer could do with fewer cores than the lower number. The place is that
+    of the layer with most cores.""",
     help="{remedy}",
 )
 TOO_DENSE = Rule(
@@ -25,8 +28,8 @@ TOO_DENSE = Rule(
     "error",
     """not even one neuron of `{name}` fits on a core: {actual}
 
-    A core keeps the weights of its own neurons only, but of all their {inputs} inputs, and an entry for each of these. Intel's
-    compiler says of such a layer that partitioning could not converge.""",
+    A core keeps the weights of its own neurons only, but for all that they read, and an entry for each of these. Intel's compiler
+    says of such a layer that partitioning could not converge.""",
     help="{remedy}",
 )
 REPEATED = Rule(
@@ -74,9 +77,7 @@ def check_chips(
         cores=per_chip,
         name=board,
         allowed=f"{fact.value} chip{'s' if fact.value > 1 else ''}",
-        bound=sum(part.bound for part in mapped),
-        largest=largest.layer.name,
-        most=largest.cores,
+        bound=lower_bound(mapped, mapper),
         remedy=", or ".join(found),
     )
 
@@ -96,7 +97,6 @@ def too_dense(layer: Layer, mapper: Mapper, facts: Facts) -> Finding:
         name=layer.name,
         actual=f"its {inputs:,} {what} take {actual:,} bytes of {most:,}",
         allowed=f"{most:,} bytes",
-        inputs=f"{inputs:,}",
         remedy=f"about {fewer:,} would fit: {cheaper if layer.kind == 'dense' else 'fewer channels, or a smaller kernel'}",
     )
 

@@ -55,8 +55,8 @@ RANGE = Rule(
     "error",
     """`{name}` stores weights of {actual}; a synapse of Loihi 2 holds even integers of {allowed}
 
-    Weights stand times {scale} in the file. netx on the CPU multiplies with any integer, which hides the mistake; the chip clips
-    or refuses them.""",
+    Weights stand times 64 in the file. netx on the CPU multiplies with any integer, which hides the mistake; the chip clips or
+    refuses them.""",
     help="write `weights = fixed({bits} bits, scale = {scale})`",
 )
 STEP = Rule(
@@ -112,7 +112,7 @@ FLOORED = Rule(
     "note",
     """the threshold {actual}{more} is stored as {stored}/{scale} = {value}
 
-    The chip counts thresholds in {scale}ths and detc rounds down, in training too, so that both use the same one.""",
+    The file holds whole numbers. detc rounds down in training too, so that both use the same one.""",
     help="write {value} to see the threshold that is used",
 )
 LEARNED = Rule(
@@ -120,7 +120,7 @@ LEARNED = Rule(
     "note",
     """the neurons `{name}` learn their threshold; the file gets it rounded down to a whole {scale}th
 
-    Until then training works with finer ones: the artifact differs by up to 1/{scale} in its thresholds.""",
+    What training reports is measured with the threshold that was learned, the artifact has the next lower one.""",
     help="leave `trainable` out where both have to agree to the bit",
 )
 MESSAGE = Rule(

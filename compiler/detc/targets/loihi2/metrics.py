@@ -23,7 +23,7 @@ Parts = Sequence[tuple[Net, Sequence[Mapped]]]
 """Each net with its layers on their cores."""
 
 
-def metrics(parts: Parts, facts: Facts) -> dict[str, Any]:
+def metrics(parts: Parts, mapper: Mapper, facts: Facts) -> dict[str, Any]:
     """Figures of all nets together; of the latency the longest. A frame makes `activity` of all neurons send, each event an
     operation in every synapse that it reaches."""
     mapped = [part for _, layers in parts for part in layers]
@@ -33,12 +33,17 @@ def metrics(parts: Parts, facts: Facts) -> dict[str, Any]:
     return {
         "cores": cores,
         "chips": -(-cores // facts.number("chip.cores")),
-        "cores_lower_bound": sum(part.bound for part in mapped),
+        "cores_lower_bound": lower_bound(mapped, mapper),
         "neurons": sending + sum(part.layer.elements for part in mapped if part.layer.sigma is not None),
         "latency_steps": max(latency(net, facts) for net, _ in parts),
         "events_est": round(activity * sending),
         "synops_est": round(activity * sum(part.layer.macs for part in mapped)),
     }
+
+
+def lower_bound(mapped: Sequence[Mapped], mapper: Mapper) -> int:
+    """Cores that no choice of tiles undercuts."""
+    return sum(mapper.bound(part) for part in mapped)
 
 
 def latency(net: Net, facts: Facts) -> int:

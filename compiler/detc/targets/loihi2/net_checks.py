@@ -36,7 +36,8 @@ MESSAGES = Rule(
     "warning",
     """a picture may change by {actual} at once; a message of `{name}` carries changes below {allowed}
 
-    A message is the value times {scale}, in {bits} bits. netx on the CPU neither clips nor wraps it; the chip has no more.""",
+    A message is the value times 64 * 2^spike_exp, and has a sign. netx on the CPU neither clips nor wraps what is larger, so that
+    nobody sees it there; the chip has no more bits.""",
     help="scale the picture down: a larger `std`",
 )
 WIDTH = Rule(
@@ -50,11 +51,12 @@ WIDTH = Rule(
 SUMS = Rule(
     "LOI134",
     "note",
-    """the sums of {actual} wrap beyond ±{allowed}, which training has to avoid
+    """the sums of {actual} wrap beyond ±{allowed}, and could reach {worst} with weights at the edge of their range
 
-    A sum is kept in {bits} bits. Messages below {message} keep it in range if the |weights| of one output come to no more
-    than the given number; at the edge of their range they could reach {worst}. `detc export` looks at the weights themselves, and
-    the integer simulator wraps as the chip does.""",
+    What arrives at a neuron in one step is added up in an accumulator of few bits, and what does not fit goes round. Weights are
+    unknown before training; messages that keep their own range keep the sum in range too as long as the |weights| of one output
+    come to no more than the number given. Trained weights rarely keep that bound, and rarely need to: `detc export` bounds what
+    the weights themselves can reach, and the integer simulator wraps as the chip does and counts.""",
     help="keep the |weights| of one output below {remedy}: weight decay and small gains do that",
 )
 PART = Rule(
@@ -122,8 +124,6 @@ def check_picture(node: Node, op: Input, graph: Graph, facts: Facts) -> Iterator
                 name=user.name,
                 actual=f"{change + user.op.threshold:.3g}",
                 allowed=words(scales.message),
-                scale=facts.number("type.message.scale") << facts.number("type.message.spike_exp"),
-                bits=fact.value,
             )
 
 
@@ -155,8 +155,6 @@ def check_sums(chains: Chains, facts: Facts) -> Iterator[Finding]:
             related=(place(fact), *used_at(first.layer.node)),
             actual=names,
             allowed=words(scales.accumulator),
-            bits=fact.value,
-            message=words(scales.message),
             worst=f"{worst:.3g}",
             remedy=remedy,
         )

@@ -34,13 +34,12 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Mapped:
-    """A layer on its cores. `bound` is the number that no choice of tiles undercuts."""
+    """A layer on its cores."""
 
     layer: Layer
     tile: Tile
     usage: Usage
     cores: int
-    bound: int
 
 
 def cores_of(shape: Tile, tile: Tile) -> int:
@@ -93,7 +92,7 @@ class Mapper:
         self.neurons, self.groups = n("core.neurons"), n("core.groups")
         self.synapses, self.memory = n("core.synapses"), n("core.memory")
         self.per_neuron = n("core.neuron_memory") / self.neurons
-        self.found: dict[tuple[object, ...], tuple[Tile, int, int] | None] = {}
+        self.found: dict[tuple[object, ...], tuple[Tile, int] | None] = {}
 
     def rates(self, layer: Layer) -> Rates:
         n, op, dense = self.facts.number, layer.op, layer.kind == "dense"
@@ -141,21 +140,28 @@ class Mapper:
         if key not in self.found:
             self.found[key] = self._search(layer)
         best = self.found[key]
-        return Mapped(layer, best[0], self.usage(layer, best[0]), *best[1:]) if best else None
+        return Mapped(layer, best[0], self.usage(layer, best[0]), best[1]) if best else None
 
-    def _search(self, layer: Layer) -> tuple[Tile, int, int] | None:
-        """(tile, cores, bound)"""
+    def bound(self, mapped: Mapped) -> int:
+        """The cores that no choice of tiles of this layer undercuts: the fewest with tiles of any size."""
+        layer, shape = mapped.layer, box(mapped.layer)
+        if len(shape) == 1:
+            return mapped.cores
+        tiles = self._highest(layer, *(parts(n) for n in shape))
+        return min(cores_of(shape, tile) for tile in tiles)
+
+    def _search(self, layer: Layer) -> tuple[Tile, int] | None:
+        """(tile, cores)"""
         shape = box(layer)
         if len(shape) == 1:
             tile = self._longest(layer, shape[0])
-            return (tile, cores_of(shape, tile), cores_of(shape, tile)) if tile else None
+            return (tile, cores_of(shape, tile)) if tile else None
         width, height, channels = shape
         tiles = list(self._highest(layer, powers(width), halvings(height), halvings(channels)))
         if not tiles:
             return None
         best = min(tiles, key=lambda tile: (cores_of(shape, tile), _read(layer, tile), tile))
-        others = self._highest(layer, parts(width), parts(height), parts(channels))
-        return best, cores_of(shape, best), min(cores_of(shape, tile) for tile in others)
+        return best, cores_of(shape, best)
 
     def _longest(self, layer: Layer, outputs: int) -> Tile | None:
         """As many outputs as fit on a core, spread evenly; None where not even one does."""
