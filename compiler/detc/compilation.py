@@ -69,7 +69,9 @@ def compile_program(program: Program, target: str | None, optimize: bool = False
             done.groups, done.memory, done.titles = part.groups, part.memory, part.titles
             done.units, done.errors, done.brief = part.units, part.errors, part.brief
             done.timeline, done.tables = part.timeline, part.tables
-            chosen.graph = part.graph or chosen.graph
+        elif part.plan is not None:
+            done.plans[chosen.name] = part.plan
+        chosen.graph = part.graph or chosen.graph
     judged, found = judge_gates([*program.gates, *(program.target.gates if program.target else [])], done.metrics)
     program.gates = judged[: len(program.gates)]
     for deploy in deploys:

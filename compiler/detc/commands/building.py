@@ -43,7 +43,8 @@ def project_of(compilation: Compilation, folder: Path | None) -> Project:
 
     program, model, graph = compilation.program, compilation.model, compilation.graph
     assert model is not None and graph is not None
-    lock = lock_of(program, model, graph, program.target, compilation.plan, plain_specs=_plain_specs(program))
+    specs, plans = _plain_specs(program), compilation.plans
+    lock = lock_of(program, model, graph, program.target, compilation.plan, plain_specs=specs, plans=plans)
     files = project_files(program, model, lock)
     files |= {
         "report.txt": report_text(compilation, Terminal()),

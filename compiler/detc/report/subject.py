@@ -16,8 +16,8 @@ class Compilation:
     """A spec as compiled. `model` is the one that the target holds (or the last of the file), `graph` its counted graph.
 
     `metrics`, `limits` (budget bars), `layers` (table rows), `groups` and the target's own `tables` are plain JSON values.
-    `plan` is the target's mapping, None without a target or where there is nothing to map. `titles`, `units` and `errors`
-    (shares) say how metrics are told.
+    `plan` is the target's mapping, None without a target or where there is nothing to map; `plans` are those of the other
+    models that are deployed. `titles`, `units` and `errors` (shares) say how metrics are told.
     `fits` is true if no finding is an error, `refused` if one of the errors is the target's or a gate's: others are mistakes of
     the spec or of `--set`, and say nothing of what the target would hold.
     """
@@ -41,6 +41,7 @@ class Compilation:
     tables: list[dict[str, Any]] = field(default_factory=list)
     deploy: Deploy | None = None
     refused: bool = False
+    plans: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fits(self) -> bool:

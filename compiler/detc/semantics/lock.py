@@ -28,8 +28,10 @@ def lock_of(
     plan: dict[str, Any] | None,
     class_names: Mapping[str, str] | None = None,
     plain_specs: Mapping[str, str] | None = None,
+    plans: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The lock of `model` with `graph` (as the passes left it) for `target` and its `plan`: plain JSON values, no time stamps.
+    `plans` are those of other models by name.
 
     `class_names` are the classes that model.py has for the models; a model that it lacks is named after the spec (the one that is
     built) or after itself. `plain_specs` are the texts of derived models as specs of their own.
@@ -58,6 +60,7 @@ def lock_of(
         "stages": [stage.options for stage in program.stages],
         "target": _target(target) if target else None,
         "plan": plan,
+        "plans": dict(plans or {}),
         "gates": [gate_json(gate) for gate in gates],
     }
     return _portable(lock, program)  # type: ignore[no-any-return]

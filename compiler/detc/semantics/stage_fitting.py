@@ -40,10 +40,9 @@ NO_PLAN = Rule(
 OTHER_MODEL = Rule(
     "TRN183",
     "error",
-    """stage `{name}` runs model `{model}` in time, and planned for `{target}` is `{actual}`
+    """stage `{name}` runs model `{model}` in time, and deployed on `{target}` is {actual}
 
-    A build has the plan of one model, that of its first deploy block. Other models train at rest, which takes the same
-    weights to the same place.""",
+    A build has a plan for each model that a deploy block puts on the target. Others train at rest.""",
     help="leave `quantize events` out of this stage, or deploy `{model}`: `deploy NAME on {target} {{ model = {model} }}`",
 )
 RULES = (FOREIGN, IMPLIED, NO_PLAN, OTHER_MODEL)
@@ -95,10 +94,11 @@ def fit(scope: Environment) -> None:
 
 def _check_planned(timed: list[Stage], program: Program, scope: Environment) -> None:
     """Stages that run in time are of the model that the target plans."""
-    planned = program.deploys[0].model if program.deploys else None
+    planned = dict.fromkeys(deploy.model for deploy in program.deploys)
     for stage in timed:
-        if program.target is not None and planned is not None and stage.model != planned:
-            facts = {"name": stage.name, "model": stage.model, "target": program.target.name, "actual": planned}
+        if program.target is not None and planned and stage.model not in planned:
+            actual = ", ".join(f"`{name}`" for name in planned)
+            facts = {"name": stage.name, "model": stage.model, "target": program.target.name, "actual": actual}
             scope.context.report(OTHER_MODEL(stage.span, **facts))
 
 

@@ -12,7 +12,7 @@ from detc.semantics.program import Model, Program, Setting, Stage
 from detc.semantics.reading import Reader, did_you_mean, label_of
 from detc.semantics.schema.heads import HEADS
 from detc.semantics.schema.key import Key
-from detc.semantics.schema.kind import MISSING, Choice, dotted
+from detc.semantics.schema.kind import MISSING, Choice, Maybe, dotted
 from detc.semantics.schema.rules import TRAIN
 from detc.semantics.schema.train import stage_schema, train_schema
 from detc.semantics.stage_checks import check_data, check_length, check_parts
@@ -163,9 +163,10 @@ def _merge(draft: Draft, at: Reader) -> None:
     schema = stage_schema(draft.loss)
     at.fill(schema, entries, draft.span)
     for key in schema.keys:
-        if isinstance(key.kind, Choice):
+        kind = key.kind.kind if isinstance(key.kind, Maybe) else key.kind
+        if isinstance(kind, Choice):
             paths = (f"train.{draft.train}.{key.name}", f"train.{draft.train}.{draft.name}.{key.name}")
-            entries[key.name] = _arguments(entries[key.name], key.kind, paths, at)
+            entries[key.name] = _arguments(entries[key.name], kind, paths, at)
     if entries["lr"].value is not None:
         optimizer = entries["optimizer"]
         entries["optimizer"] = Setting(

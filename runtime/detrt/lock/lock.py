@@ -39,6 +39,7 @@ class Lock(Part):
     stages: list[Stage] = []
     target: Target | None = None
     plan: dict[str, Any] | None = None
+    plans: dict[str, dict[str, Any]] = {}
     gates: list[Gate] = []
     raw: dict[str, Any] = Field(default={}, exclude=True, repr=False)
 
@@ -53,6 +54,12 @@ class Lock(Part):
     def raw_stage(self, id: str) -> dict[str, Any]:
         """A deep copy of the stage as it stands in the file, with every default filled in."""
         return self.stage_with_id(id).plain()
+
+    def raw_of(self, model: str) -> dict[str, Any]:
+        """The lock as it stands in the file, with `model` in the place of its own and the plan of that (null without one)."""
+        if model == self.model.name:
+            return self.raw
+        return {**self.raw, "model": self.raw["models"][model], "plan": self.plans.get(model)}
 
     def raw_copy(self) -> dict[str, Any]:
         raw: dict[str, Any] = copy.deepcopy(self.raw)

@@ -79,7 +79,7 @@ def calibrate(
     options = (stage.calibrate.caps if stage.calibrate else None) or Caps()
     percentiles = options.choose if options.choose and score is not None else [options.q]
     network.model.eval()
-    measured = backend.measure(network.model, lock.raw, batches, percentiles)
+    measured = backend.measure(network.model, lock.raw_of(stage.model), batches, percentiles)
     if score is None or len(percentiles) == 1:
         return Calibration(measured[0], percentiles[0], {})
     scores: dict[float, float] = {}
@@ -94,4 +94,4 @@ def _quantised(model: nn.Module, lock: Lock, stage: Stage, backend: Backend, cap
     """A copy of `model` with its activations held to `caps`, as the next stage will have it."""
     trial = lock.raw_stage(stage.id)
     trial["quantize"] = {**trial["quantize"], "activations": {"stage": stage.id}}
-    return backend.prepare(copy.deepcopy(model), lock.raw, trial, caps).eval()
+    return backend.prepare(copy.deepcopy(model), lock.raw_of(stage.model), trial, caps).eval()

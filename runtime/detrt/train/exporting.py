@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -61,7 +62,7 @@ def _export(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -> 
         )
     out = found.out if found.out is not None else lock_path.parent / "artifacts"
     report = package.export(
-        _with_names(lock, trained.state.get("identity", {}).get("classes", [])),
+        _with_names(lock, trained.stage.model, trained.state.get("identity", {}).get("classes", [])),
         trained.network.model.state_dict(),
         trained.network.caps,
         out,
@@ -77,9 +78,9 @@ def _export(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -> 
     return 0
 
 
-def _with_names(lock: Lock, classes: Sequence[str]) -> dict[str, object]:
-    """The lock as the device package reads it; class names that stood in the data alone come from the checkpoint."""
-    raw = lock.raw_copy()
+def _with_names(lock: Lock, model: str, classes: Sequence[str]) -> dict[str, object]:
+    """The lock as the device package reads it, of `model`; class names that stood in the data alone come from the checkpoint."""
+    raw = copy.deepcopy(lock.raw_of(model))
     for head in raw["model"].get("heads", []):
         if not head["options"].get("names") and classes:
             head["options"]["names"] = list(classes)

@@ -111,25 +111,25 @@ def quantise(
         return Network(model)
     if backend is None:
         raise DetrtError(f"stage `{stage.id}` is quantised, but the lock has no target", remedy="build with --target")
-    known = dict(caps) if caps is not None else None
+    known, raw = dict(caps) if caps is not None else None, lock.raw_of(stage.model)
     if begins and stage.rescale is not None:
-        backend.rescale(model, lock.raw, pictures(stage.rescale.images))
+        backend.rescale(model, raw, pictures(stage.rescale.images))
     scale = 1.0
     if stage.quantize.folded:
         if known is None:
             raise DetrtError(f"stage `{stage.id}` folds caps, but no stage measured them")
-        scale = backend.output_scale(lock.raw, known)
+        scale = backend.output_scale(raw, known)
         before = lock.stage_with_id(stage.start.stage) if stage.start else None
         if begins and (before is None or not before.quantize.folded):
-            backend.fold(model, lock.raw, known)
+            backend.fold(model, raw, known)
     if stage.quantize.any():
-        model = backend.prepare(model, lock.raw, stage.plain(), known)
+        model = backend.prepare(model, raw, stage.plain(), known)
     decoder, penalties = (getattr(backend, name, None) for name in ("decoder", "penalties"))
     return Network(
         model,
         scale,
         known,
-        decoder(model, lock.raw) if decoder is not None else None,
+        decoder(model, raw) if decoder is not None else None,
         penalties(model, stage.plain()) if penalties is not None else None,
         getattr(backend, "counting", None),
     )

@@ -38,7 +38,7 @@ def measure_ranges(context: Context, stage: Stage, options: Ranges, backend: Bac
     _prepare_weights(context, stage, options, backend, model)
     scored = context.task(stage).has_split("val")
     trials = options.trials(scored)
-    measured = backend.measure_ranges(model, context.lock.raw, context.calibrating(stage), trials)
+    measured = backend.measure_ranges(model, context.lock.raw_of(stage.model), context.calibrating(stage), trials)
     figures = [_validated(context, stage, model, caps, "val") for caps in measured] if scored else [{}]
     best = max(range(len(measured)), key=lambda number: figures[number].get(stage.choose, 0.0) * _sign(stage))
     metrics = dict(figures[best])
@@ -60,10 +60,10 @@ def measure_ranges(context: Context, stage: Stage, options: Ranges, backend: Bac
 
 def _prepare_weights(context: Context, stage: Stage, options: Ranges, backend: Backend, model: nn.Module) -> None:
     if options.equalize:
-        pairs = backend.equalize(model, context.lock.raw)
+        pairs = backend.equalize(model, context.lock.raw_of(stage.model))
         context.progress.note(f"{stage.name}: {pairs} pairs of layers evened out")
     if options.correct_bias:
-        layers = backend.correct_bias(model, context.lock.raw, context.calibrating(stage))
+        layers = backend.correct_bias(model, context.lock.raw_of(stage.model), context.calibrating(stage))
         context.progress.note(f"{stage.name}: biases of {layers} layers corrected")
 
 

@@ -99,7 +99,7 @@ def sensitivity(
     task.check_labels(lambda line: None)
     task.shorten(chosen, images or IMAGES)
     figure = "top1" if is_classifier(lock, trained.stage.model) else "map50"
-    nets = list(one_by_one(trained.network.model, lock.raw, trained.network.caps or {}))
+    nets = list(one_by_one(trained.network.model, lock.raw_of(trained.stage.model), trained.network.caps or {}))
     with torch.no_grad():
         whole = _score(task, trained, trained.network.model, chosen, figure)
         scores = []

@@ -201,3 +201,40 @@ deploy two on gti5801 { model = small  require params <= 250 }
     done = compile_spec(tmp_path / "net.det", None)
     verdicts = [deploy.gates[0].verdict for deploy in done.program.deploys]
     assert verdicts == ["failed", "passed"], [f.message for f in done.findings if f.code == "GAT101"]
+
+
+BOTH = (
+    NET
+    + """
+model small = prune(net, channels = 1 / 2)
+train big on net {
+  data = shapes
+  stage rest { epochs = 1 }
+  stage look { start = rest.best  epochs = 1  quantize events = sigma_delta }
+}
+train cutting on small { data = shapes  stage cut { start = big.look.best  prune channels = l2 } }
+deploy one on loihi2.kapoho_point { model = small  require cores <= 100 }
+"""
+)
+
+
+def test_every_model_that_is_deployed_has_a_plan_and_may_run_in_time(tmp_path: Path) -> None:
+    (tmp_path / "net.det").write_text(BOTH)
+    alone = compile_spec(tmp_path / "net.det")
+    (wrong,) = [f for f in alone.findings if f.code == "TRN183"]
+    assert "`look` runs model `net` in time, and deployed on `kapoho_point` is `small`" in wrong.message
+    (tmp_path / "net.det").write_text(BOTH + "deploy two on loihi2.kapoho_point { model = net }\n")
+    done = compile_spec(tmp_path / "net.det")
+    assert done.fits, done.findings
+    assert done.model is not None and done.model.name == "small" and list(done.plans) == ["net"]
+    assert done.plan is not None and done.graph is not None
+    lock = lock_of(done.program, done.model, done.graph, done.program.target, done.plan, plans=done.plans)
+    path = tmp_path / "spec.lock.json"
+    path.write_text(json.dumps(lock))
+
+    from detrt.lock import read_lock
+
+    found = read_lock(path)
+    assert found.raw_of("small") is found.raw
+    other = found.raw_of("net")
+    assert other["model"]["name"] == "net" and other["plan"] == done.plans["net"] != found.raw["plan"]

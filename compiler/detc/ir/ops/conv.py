@@ -83,7 +83,7 @@ def _unfit_weights(weights: tuple[Any, ...] | None, weight_norm: bool, gain: flo
         return Problem(f"has gain = {gain:g}; a gain lies above 0")
     if weights is None or weights[0] != "fixed":
         return None
-    bits, scale = weights[1:]
+    bits, scale = (*weights[1:], 1)[:2]
     fix = "write `fixed(8 bits, scale = 64)`"
     if not 1 <= bits <= 8:
         return Problem(f"has weights of {bits} bits; `fixed` weights have 1 .. 8", help=fix)
