@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from detrt.data.encode import Encoding
 from detrt.data.sample import Image
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from torch import nn
 
     from detrt.lock import Lock, Model
+    from detrt.train.finding import Trained
 
 MANIFEST = "MANIFEST.json"
 LOCK = "spec.lock.json"
@@ -84,6 +85,14 @@ class TorchPredictor:
     device: str = "cpu"
     whole: bool = False
     stage: str = ""
+    begin: Callable[[], Stream] | None = None
+    """Of a net in time: new states, see `stream`."""
+
+    @property
+    def stream(self) -> Callable[[], Stream] | None:
+        """Of a net in time."""
+        begin = self.begin
+        return None if begin is None else lambda: Placed(begin(), self.encoding)
 
     def detect(self, image: Image) -> Detections:
         import torch
@@ -192,8 +201,17 @@ def open_checkpoint(path: Path, device: str = "cpu") -> TorchPredictor:
     kind = f"checkpoint of stage {trained.stage.name}"
     whole = described.heads[0].kind in CLASSIFIERS
     return TorchPredictor(
-        described.name, kind, head.class_names(names), encoding, head, trained.network, device, whole, trained.stage.id
-    )
+        described.name, kind, head.class_names(names), encoding, head, trained.network, device, whole, trained.stage.id,
+        _streaming(lock, trained, encoding, head),
+    )  # fmt: skip
+
+
+def _streaming(lock: Lock, trained: Trained, encoding: Encoding, head: Any) -> Callable[[], Stream] | None:
+    """What begins a video where the stage runs in time; else None."""
+    if trained.stage.time_steps is None or lock.target is None:
+        return None
+    package, model = backend(lock.target.name, lock.target.lineage), trained.network.model
+    return lambda: cast(Stream, package.stream(model, encoding, head))
 
 
 def build_folder(path: Path) -> Path:

@@ -15,6 +15,7 @@ _HOMES = {
     "clipped": "stages",
     "penalties": "events",
     "counting": "events",
+    "stream": "stepping",
 }
 
 
