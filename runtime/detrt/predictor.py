@@ -69,6 +69,12 @@ class ArtifactPredictor:
         begin = getattr(self.model, "stream", None)
         return None if begin is None else lambda: Placed(begin(), self.encoding)
 
+    @property
+    def warnings(self) -> list[str]:
+        """What went beyond the device's numbers so far, a sentence a layer."""
+        told = getattr(self.model, "warnings", None)
+        return [] if told is None else list(told())
+
 
 @dataclass(slots=True)
 class TorchPredictor:

@@ -16,6 +16,8 @@ _HOMES = {
     "penalties": "events",
     "counting": "events",
     "stream": "stepping",
+    "export": "exporting",
+    "load_artifacts": "artifacts",
 }
 
 

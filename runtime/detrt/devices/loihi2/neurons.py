@@ -32,6 +32,19 @@ class Overflows:
     def __bool__(self) -> bool:
         return bool(self.sums or self.states or self.messages)
 
+    def __str__(self) -> str:
+        parts = (
+            (self.sums, "sums of a step wrapped around 24 bits"),
+            (self.states, "states left 24 bits"),
+            (self.messages, "messages left 16 bits"),
+        )
+        return ", ".join(f"{count:,} {what}" for count, what in parts if count)
+
+    def add(self, other: Overflows) -> None:
+        self.sums += other.sums
+        self.states += other.states
+        self.messages += other.messages
+
 
 class Neurons:
     """The states of a layer's neurons, [places, channels], and what they send."""
@@ -46,7 +59,12 @@ class Neurons:
         self._known: States = np.zeros(size, np.int32)
         self.sigma: States = np.zeros(size, np.int32)
         self._began = False
-        self.overflows = Overflows()
+        self._overflows = Overflows()
+
+    def counted(self) -> Overflows:
+        """What left the chip's ranges since this was last asked."""
+        found, self._overflows = self._overflows, Overflows()
+        return found
 
     def encode(self, values: States) -> Messages:
         """Messages of the delta encoder for the states `values` [places, channels]."""
@@ -69,8 +87,8 @@ class Neurons:
     def _add(self, arrival: Arrival) -> None:
         sums = (self.sigma[arrival.places] + arrival.sums.astype(np.int32)).astype(np.int32)
         self.sigma[arrival.places] = sums
-        self.overflows.sums += arrival.wrapped
-        self.overflows.states += _beyond(sums, STATE_LIMIT)
+        self._overflows.sums += arrival.wrapped
+        self._overflows.states += _beyond(sums, STATE_LIMIT)
 
     def _send(self, active: States, places: npt.NDArray[np.intp]) -> Messages:
         change = active - self._known[places]
@@ -78,7 +96,7 @@ class Neurons:
         self._known[places] += np.where(fires, change, np.int32(0))
         messages = np.zeros(self.sigma.shape, np.int32)
         messages[places] = np.where(fires, change >> STATE_EXP, np.int32(0))
-        self.overflows.messages += _beyond(messages, MESSAGE_LIMIT)
+        self._overflows.messages += _beyond(messages, MESSAGE_LIMIT)
         return messages.reshape(self.map)
 
 

@@ -35,7 +35,7 @@ class Simulated:
 
     `outputs` int64 [T, O, h, w] (or [T, n]): states of the layer that is read out, value = state / 2^(E + 12); of a network
     that sends instead, its messages. `events` int64 [T, L] counts messages sent, `operations` int64 [T, L] the weights that
-    messages were multiplied with on arrival. `overflows` has one entry a layer.
+    messages were multiplied with on arrival. `overflows` of these steps has one entry a layer.
     """
 
     outputs: Ints
@@ -124,9 +124,9 @@ class Simulator:
         return channels_first
 
     def _overflows(self) -> tuple[Overflows, ...]:
-        """Of each layer of the network, since the last reset."""
-        counted = [Overflows() if layer is None else layer.neurons.overflows for layer in self._layers]
-        return (self._encoder.overflows, *counted)
+        """Of each layer of the network, since they were last asked for."""
+        counted = [Overflows() if layer is None else layer.neurons.counted() for layer in self._layers]
+        return (self._encoder.counted(), *counted)
 
 
 def _places(frame: npt.NDArray[np.integer]) -> npt.NDArray[np.integer]:
