@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from detc.commands.classifying import report_classes
-from detc.commands.outcome import OK, refuse
+from detc.commands.outcome import OK, refuse, warn_of
 
 if TYPE_CHECKING:
     from detrt.evaluate.result import Result
@@ -102,6 +102,7 @@ def run(args: argparse.Namespace) -> int:
     if record is not None:
         print("\nevents a frame:")
         print("\n".join(f"  {line}" for line in record.lines()))
+    warn_of(predictor)
     print(f"\n{_suggestion(*analysis.overall.at(analysis.best), analysis.best)}")
     if args.report is not None:
         print(f"curves and confusion matrix in {args.report / 'index.html'}")

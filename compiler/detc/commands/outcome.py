@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import Any
 
 OK = 0
 MISTAKE = 1
@@ -16,3 +17,9 @@ def refuse(message: str, help: str = "") -> int:
     if help:
         print(f"help: {help}", file=sys.stderr)
     return MISTAKE
+
+
+def warn_of(predictor: Any) -> None:
+    """Tells on stderr what went beyond a device's numbers while its simulator ran: there the chip does something else."""
+    for line in getattr(predictor, "warnings", ()):
+        print(f"warning: {line}", file=sys.stderr)

@@ -9,7 +9,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from detc.commands.outcome import INTERRUPTED, OK, refuse
+from detc.commands.outcome import INTERRUPTED, OK, refuse, warn_of
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,6 +56,7 @@ def run(args: argparse.Namespace) -> int:
         return refuse(str(error))
     for name, reason in outcome.refused:
         refuse(f"{name}: {reason}")
+    warn_of(predictor)
     if not args.quiet:
         what = "classes of" if predictor.whole else f"{outcome.objects} objects in"
         print(f"{what} {outcome.pictures} pictures ({predictor.kind})")
