@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from gti_nets import codes, load_target
@@ -30,6 +31,26 @@ YOLO_KP = [
 ]  # fmt: skip
 MNIST = [(128, 3), (64, 1), (10, 1)]
 """Outputs and cores of the dense net of 784 inputs (lava-dl tutorials, netx/mnist/run.ipynb)."""
+
+
+SPEC = """use std.sdnn as sdnn
+
+param image: int = 448
+
+model kp extends detector {
+  input clip: u8[3, image, image] = frames(steps = 32, order = rgb, mean = imagenet.mean, std = imagenet.std)
+  output p = clip |> sdnn.single_head(16, 11)
+  head yolo_sdnn on p { anchors = [(0.28, 0.22), (0.38, 0.48), (0.90, 0.78)]  classes = 11 }
+}
+"""
+"""yolo_kp with the classes of BDD100K, for which cores are published."""
+
+
+def spec_of(folder: Path, more: str = "") -> Path:
+    """The file kp.det with SPEC and `more`."""
+    path = folder / "kp.det"
+    path.write_text(SPEC + more, encoding="utf-8")
+    return path
 
 
 class Chain:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loihi2_nets import MNIST, YOLO_KP, Chain, codes, cores, found, judge, load_target, mnist, small, yolo_kp
+from loihi2_nets import MNIST, YOLO_KP, Chain, codes, cores, found, judge, load_target, mnist, small, spec_of, yolo_kp
 
 from detc.compilation import compile_spec
 from detc.library import find_spec
@@ -224,11 +224,7 @@ def test_the_plan_is_that_of_the_lock_page(kapoho: Target) -> None:
 
 
 def test_a_pruned_model_is_judged_as_it_will_be(tmp_path: Path) -> None:
-    text = find_spec("yolo_kp").read_text(encoding="utf-8")
-    spec = tmp_path / "kp.det"
-    spec.write_text(text + "\nmodel kp4 = prune(yolo_kp, channels = 1 / 2, keep = [p])\n", encoding="utf-8")
-    done = compile_spec(spec, "kapoho_point", {"image": "96"})
-    assert done.model is not None and done.model.name == "kp4" and done.fits
-    assert (
-        done.metrics["cores"] == compile_spec(find_spec("yolo_kp4"), "kapoho_point", {"image": "96"}).metrics["cores"]
-    )
+    done = compile_spec(spec_of(tmp_path, "model kp4 = prune(kp, channels = 1 / 2, keep = [p])\n"), "kapoho_point")
+    assert done.model is not None and done.model.name == "kp4" and done.fits and done.metrics["cores"] == 289
+    row = next(row for row in done.layers if row["name"] == "p.sd1.conv1")
+    assert row["out_shape"] == [8, 224, 224] and row["cores"] == 112

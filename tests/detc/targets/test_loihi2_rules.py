@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from loihi2_nets import Chain, codes, found, judge, load_target, small
+from loihi2_nets import Chain, codes, found, judge, load_target, small, spec_of
 
 import detc.targets.loihi2 as package
 from detc.compilation import compile_spec
@@ -209,19 +209,14 @@ def test_activity_is_the_users_to_set() -> None:
     assert default["cores"] == measured["cores"]
 
 
-def test_gates_and_deploy_blocks_judge_cores(tmp_path: Path) -> None:
-    text = find_spec("yolo_kp4").read_text(encoding="utf-8")
-    spec = tmp_path / "kp.det"
-    spec.write_text(
-        text + "\ndeploy board on loihi2.kapoho_point { model = yolo_kp4  require cores <= 100 }\n", encoding="utf-8"
-    )
-    done = compile_spec(spec, "kapoho_point", {"image": "256"})
-    assert [f.code for f in done.findings if f.level == "error"] == ["GAT101"] and done.metrics["cores"] == 164
+def test_gates_of_a_deploy_block_judge_cores(tmp_path: Path) -> None:
+    spec = spec_of(tmp_path, "deploy board on loihi2.kapoho_point { model = kp  require cores <= 100 }\n")
+    done = compile_spec(spec, "kapoho_point", {"image": "224"})
+    assert [f.code for f in done.findings if f.level == "error"] == ["GAT101"] and done.metrics["cores"] == 166
 
 
-def test_the_report_of_yolo_kp(golden: Golden) -> None:
-    done = compile_spec(find_spec("yolo_kp"), "kapoho_point", {"classes": "11"})
-    text = report_text(done, Terminal()).replace(str(find_spec("yolo_kp").parent) + "/", "")
-    golden("report/yolo_kp.kapoho_point.txt", text)
+def test_the_report_of_yolo_kp(tmp_path: Path, golden: Golden) -> None:
+    done = compile_spec(spec_of(tmp_path), "kapoho_point")
+    golden("report/yolo_kp.kapoho_point.txt", report_text(done, Terminal()).replace(f"{tmp_path}/", ""))
     page = report_html(done)
     assert "How full a core of each layer is" in page and "16x14x16" in page

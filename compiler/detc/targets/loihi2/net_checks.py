@@ -155,7 +155,7 @@ def check_sums(chains: Chains, facts: Facts) -> Iterator[Finding]:
             related=(place(fact), *used_at(first.layer.node)),
             actual=names,
             allowed=words(scales.accumulator),
-            worst=f"{worst:.3g}",
+            worst=f"{worst:,.0f}",
             remedy=remedy,
         )
 
