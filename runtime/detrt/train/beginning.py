@@ -37,6 +37,7 @@ def first_model(context: Context, stage: Stage) -> nn.Module:
         load_weights(model, dict(found.tensors), Path(found.source))
         return model
     if found is not None:
+        found = _translated(context, found, model)
         transfer = match(model.state_dict(), found, stage.load)
         model.load_state_dict({**model.state_dict(), **transfer.weights()})
         kept = transfer.modules()
@@ -63,6 +64,15 @@ def _source(context: Context, stage: Stage) -> tuple[Found | None, bool]:
     if pretrained is not None:
         return context.processes.first_does(lambda: _pretrained(context, stage, pretrained)), False
     return None, False
+
+
+def _translated(context: Context, found: Found, model: nn.Module) -> Found:
+    """Tensors under the model's names, where the device's own tools call them otherwise."""
+    translate = getattr(context.backend, "translate", None)
+    if translate is None:
+        return found
+    translated: Mapping[str, Tensor] = translate(found.tensors, context.lock.raw, model.state_dict())
+    return replace(found, tensors=translated)
 
 
 def _pretrained(context: Context, stage: Stage, wanted: Pretrained) -> Found:

@@ -118,6 +118,8 @@ class Backend(Protocol):
     them; `clipped(model)`: what left the device's integer range in the last forward pass, by layer; `counting(model)`: a context
     that counts what forward passes inside it do; and `penalties(model, stage)`: None, or a function that gives the terms that the
     stage adds to the loss of the forward pass just done, by name, as means over this process's pictures.
+    `choose_engine(model, wanted, module)`: whose code trains a prepared model, and a sentence on it; and `translate(tensors,
+    lock, own)`: weights of the device's own tools under the model's names.
     """
 
     def exports(self, stage: dict[str, Any]) -> bool:

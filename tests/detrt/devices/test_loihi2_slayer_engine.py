@@ -13,8 +13,9 @@ from loihi2_plans import Nets
 
 from detc.codegen.slayer_net import slayer_source
 from detrt.devices.loihi2.plan import net_of
-from detrt.devices.loihi2.slayer_names import from_slayer, is_of_slayer, slayer_names, to_slayer
-from detrt.errors import DetrtError
+from detrt.devices.loihi2.slayer_names import from_slayer, is_of_slayer, slayer_names, to_slayer, translate
+from detrt.weights.found import Found
+from detrt.weights.matching import match
 
 HERE = Path(__file__).parent
 
@@ -91,9 +92,26 @@ def test_a_mean_that_was_never_measured_is_that_of_all_channels():
     assert list(found) == [ours] and found[ours].shape == own[ours].shape and not found[ours].any()
 
 
-def test_weights_of_another_width_are_refused_with_both_names():
+def test_what_the_net_has_no_name_for_keeps_its_own():
     nets = Nets(0)
-    net = net_of(nets.plan)
     own = {name: torch.from_numpy(value) for name, value in nets.state.items()}
-    with pytest.raises(DetrtError, match=r"`heads.0.weight` is \[9, 9, 1, 1, 1\] .*; `head.conv.weight` is"):
-        from_slayer(net, {"heads.0.weight": torch.zeros(9, 9, 1, 1, 1)}, own)
+    wide = torch.zeros(9, 9, 1, 1, 1)
+    found = from_slayer(net_of(nets.plan), {"heads.0.weight": wide, "heads.7.weight": wide}, own)
+    assert {name: list(tensor.shape) for name, tensor in found.items()} == {
+        "head.conv.weight": [9, 9, 1, 1],  # of another width, as whoever loads it will say
+        "heads.7.weight": [9, 9, 1, 1, 1],
+    }
+
+
+def test_weights_of_lava_dl_are_taken_over_by_name():
+    nets = Nets(0)
+    own = {name: torch.from_numpy(value) for name, value in nets.state.items()}
+    lock = {"plan": {"schema": 1, "nets": [nets.plan]}}
+    own |= {name: torch.zeros(1) for name in slayer_names(net_of(nets.plan)) if name.endswith(".bias")}
+    theirs = to_slayer(net_of(nets.plan), own)
+    begun = {name: torch.ones_like(tensor) for name, tensor in own.items()}
+    transfer = match(begun, Found("network.pt", translate({**theirs, "anchors": torch.ones(3)}, lock, begun)), [])
+    assert transfer.unused == ["anchors"] and not transfer.left
+    assert all(torch.equal(tensor, own[name]) for name, tensor in transfer.weights().items())
+    assert translate(own, lock, begun) is own
+    assert translate(theirs, {"plan": None}, begun) is theirs

@@ -10,6 +10,7 @@ from typing import Any
 
 _HOMES = {
     "choose_engine": "engines",
+    "translate": "slayer_names",
     "prepare": "stages",
     "exports": "stages",
     "clipped": "stages",

@@ -7,11 +7,11 @@ the slayer_net.py of a build. Weights have five axes there: [O, I / groups, kh, 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from torch import Tensor
 
-from detrt.devices.loihi2.plan import LayerPlan, NetPlan, NeuronPlan
-from detrt.errors import DetrtError
+from detrt.devices.loihi2.plan import LayerPlan, NetPlan, NeuronPlan, read_nets
 
 AXES = 5
 MARKS = ("synapse.weight_v", "synapse.weight_g", "synapse.weight")
@@ -66,27 +66,31 @@ def unsqueezed(name: str, tensor: Tensor) -> Tensor:
 
 
 def from_slayer(net: NetPlan, given: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The model's tensors, as many as `given`, a state_dict of lava-dl, has, in the shapes that `own` has them in.
+    """A state_dict of lava-dl under the model's names, with as many axes as `own`, the model's tensors, have; what the net has no
+    name for as it is.
 
-    A running mean of lava-dl has one number until its first training step: 0 for all channels. DetrtError for a shape that is
-    that of another net.
+    A running mean of lava-dl has one number until its first training step, which then stands for all channels.
     """
-    found = {}
-    for ours, theirs in _names(net):
-        if theirs not in given or ours not in own:
-            continue
-        tensor, wanted = given[theirs], own[ours].shape
-        if tensor.shape != wanted and tensor.numel() == 1 and not _is_weight(theirs):
-            tensor = tensor.reshape(1).expand(wanted)
-        elif tensor.numel() == wanted.numel():
-            tensor = tensor.reshape(wanted)
-        if tensor.shape != wanted:
-            raise DetrtError(
-                f"`{theirs}` is {list(tensor.shape)} in the weights of lava-dl; `{ours}` is {list(wanted)} here",
-                remedy="use the weights of a net of the same widths, or leave the part out with `load`",
-            )
-        found[ours] = tensor
-    return found
+    names = {theirs: ours for ours, theirs in _names(net) if ours in own}
+    return {names.get(name, name): _ours(name, given[name], own.get(names.get(name, ""))) for name in given}
+
+
+def _ours(name: str, tensor: Tensor, own: Tensor | None) -> Tensor:
+    if own is None:
+        return tensor
+    if _is_weight(name) and all(side == 1 for side in tensor.shape[own.dim() :]):
+        return tensor.reshape(tensor.shape[: own.dim()])
+    if not _is_weight(name) and tensor.numel() == 1 < own.numel():
+        return tensor.reshape(1).expand(own.shape)
+    return tensor
+
+
+def translate(given: Mapping[str, Tensor], lock: Mapping[str, Any], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """`given`, if it is a state_dict of lava-dl's and the lock's plan is one net, by `from_slayer`; else as it is."""
+    if not is_of_slayer(given) or not lock.get("plan"):
+        return given
+    nets = read_nets(lock)
+    return from_slayer(nets[0], given, own) if len(nets) == 1 else given
 
 
 def is_of_slayer(names: Mapping[str, object]) -> bool:
