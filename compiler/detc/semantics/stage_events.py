@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from detc.diagnostics import Rule
@@ -50,7 +51,19 @@ NO_MAPS = Rule(
     others stay as they are.""",
     help="{remedy}",
 )
-RULES = (NO_NEURONS, NO_LENGTH, AT_REST, NO_MAPS)
+OF_ONE_PICTURE = Rule(
+    "TRN194",
+    "note",
+    """stage `{name}` sees clips of videos and does without `{actual}`
+
+    All frames of a clip are augmented alike. `mosaic` and `mixup` would put different videos into one picture, and `ssd_crop`
+    looks at the boxes of each picture for itself. Stages that hold single pictures for all steps keep them.""",
+)
+RULES = (NO_NEURONS, NO_LENGTH, AT_REST, NO_MAPS, OF_ONE_PICTURE)
+
+_MADE_OF_FRAMES = ("bdd100k_track", "video")
+"""Formats of data that are videos; drawn shapes are where they have steps."""
+_LEFT_OUT = ("mosaic", "mixup", "ssd_crop")
 
 _CHOOSING = ("yolo_sdnn",)
 """Kinds of heads whose maps train apart from each other."""
@@ -67,6 +80,7 @@ def check_events(
     _check_gates(draft, quantize, before, at)
     if quantize["events"]:
         _check_clips(draft, at, program)
+        _leave_out(draft, at, program)
         return
     for key in ("regularize.events", "steps"):
         if draft.value(key) is None:
@@ -100,6 +114,18 @@ def _check_clips(draft: Draft, at: Reader, program: Program) -> None:
         draft.good = False
         return
     draft.entries["steps"] = Setting("steps", steps, "default")
+
+
+def _leave_out(draft: Draft, at: Reader, program: Program) -> None:
+    """Takes the augmentation that makes no sense in time from a stage on videos."""
+    data, augment = program.data.get(draft.value("data") or ""), draft.value("augment") or []
+    if data is None or not (data.format in _MADE_OF_FRAMES or data.options.get("options", {}).get("steps")):
+        return
+    left = [step["name"] for step in augment if step["name"] in _LEFT_OUT]
+    if left:
+        at.report(OF_ONE_PICTURE(draft.place("augment"), name=draft.name, actual="`, `".join(dict.fromkeys(left))))
+        kept = [step for step in augment if step["name"] not in _LEFT_OUT]
+        draft.entries["augment"] = replace(draft.entries["augment"], value=kept)
 
 
 def _check_gates(

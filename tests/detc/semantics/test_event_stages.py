@@ -238,3 +238,16 @@ def test_every_model_that_is_deployed_has_a_plan_and_may_run_in_time(tmp_path: P
     assert found.raw_of("small") is found.raw
     other = found.raw_of("net")
     assert other["model"]["name"] == "net" and other["plan"] == done.plans["net"] != found.raw["plan"]
+
+
+def test_clips_do_without_what_mixes_videos(tmp_path: Path) -> None:
+    stages = """
+  stage rest { epochs = 1 }
+  stage still { start = rest.best  epochs = 1  quantize events = sigma_delta }
+  stage long { start = still.best  data = road  epochs = 1 }
+"""
+    program = read(tmp_path, spec(stages, block="augment = [mosaic(), flip(), mixup()]"))
+    (note,) = said(program)
+    assert note == "note TRN194: stage `long` sees clips of videos and does without `mosaic`, `mixup`"
+    names = {stage.name: [step["name"] for step in stage.options["augment"]] for stage in program.stages}
+    assert names == {"rest": ["mosaic", "flip", "mixup"], "still": ["mosaic", "flip", "mixup"], "long": ["flip"]}
