@@ -45,7 +45,8 @@ def _export(model: ModelClasses, lock_path: Path, found: argparse.Namespace) -> 
             "build with --target",
         )
     package = device_package(lock.target.name, lock.target.lineage)
-    fit = [stage for stage in lock.stages if package.exports(stage.left().plain())]
+    planned = {lock.model.name, *lock.plans}
+    fit = [stage for stage in lock.stages if stage.model in planned and package.exports(stage.left().plain())]
     if not fit:
         raise DetrtError(
             "no stage of the spec computes as the device does",

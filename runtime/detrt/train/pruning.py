@@ -15,7 +15,7 @@ from detrt.train.channels import Cut, cut
 from detrt.train.checkpoint import read_weights, write_checkpoint
 from detrt.train.context import Context
 from detrt.train.folder import write_text
-from detrt.train.network import Network, load_weights, make_model
+from detrt.train.network import load_weights, make_model, quantise
 from detrt.train.outcome import Outcome
 from detrt.train.precision import exact_float32, place
 from detrt.train.progress import duration
@@ -29,7 +29,7 @@ def prune_stage(context: Context, number: int, stage: Stage) -> Outcome:
     if plan is None or stage.prune is None or stage.start is None:
         raise DetrtError(f"stage `{stage.id}` prunes, and `{stage.model}` is no pruned model", remedy="build again")
     begun = time.monotonic()
-    exact_float32(False)
+    exact_float32(stage.quantize.any())
     seed = context.processes.share(stage.seed or 0)
     path = weights_of(context, stage.start)
     weights = context.processes.first_does(lambda: read_weights(path))
@@ -38,7 +38,7 @@ def prune_stage(context: Context, number: int, stage: Stage) -> Outcome:
     own = model.state_dict()
     load_weights(model, {name: tensor for name, tensor in result.weights.items() if name in own}, path)
     place(model, context.processes.device, torch.channels_last if stage.channels_last else torch.contiguous_format)
-    network = Network(model)
+    network = quantise(model, context.lock, stage, None, context.backend, False, context.pictures(stage))
     task = context.task(stage)
     metrics = context.validate(stage, network, "val").metrics if task.has_split("val") else {}
     final, split = metrics, "val"
@@ -52,7 +52,7 @@ def prune_stage(context: Context, number: int, stage: Stage) -> Outcome:
         "caps": None,
         "output_scale": 1.0,
     }
-    context.processes.first_does(lambda: _write(context, stage, model.state_dict(), state, plan))
+    context.processes.first_does(lambda: _write(context, stage, network.model.state_dict(), state, plan))
     left = sum(group.after for group in plan.groups)
     took = duration(time.monotonic() - begun)
     context.progress.note(
