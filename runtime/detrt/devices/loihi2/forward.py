@@ -52,8 +52,9 @@ def forward_in_time(
 
     `tensors` are the model's parameters and buffers by name. `means` are those of `tensors` unless given. All states begin at 0.
     """
-    steps, late = x.shape[-1], 0
-    x = x.movedim(-1, 0).contiguous()
+    n, *sides, steps = x.shape
+    x = x.movedim(-1, 0).flatten(0, 1).contiguous(memory_format=torch.channels_last).reshape(steps, n, *sides)
+    late = 0
     for layer in net.layers:
         if layer.type == "flatten":
             x = x.flatten(2)
@@ -78,24 +79,28 @@ def forward_in_time(
     return x[late : late + steps].movedim(0, -1).float()
 
 
-def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor]) -> Tensor:
-    """The weights of a layer before they are rounded, float64 [O, I / groups, kh, kw] or [O, I].
+def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor], as_chip: bool = True) -> Tensor:
+    """The weights of a layer before they are rounded, [O, I / groups, kh, kw] or [O, I]: of the chip in float64.
 
-    Of a weight norm, direction and length are multiplied in float64, where the order of its sum decides no rounding to 1/32.
-    lava-dl does so in float32: about one weight in a million comes out 1/32 apart.
+    Of a weight norm, direction and length are multiplied in float64 for the chip, where the order of a sum decides no rounding
+    to 1/32; in training in float32, as lava-dl does. About one weight in a million comes out 1/32 apart.
     """
     if not layer.weight_norm:
-        return tensors[f"{layer.module}.weight"].double()
-    direction, length = (tensors[f"{layer.module}.weight_{part}"].double() for part in "vg")
-    norm = direction.square().sum(tuple(range(1, direction.dim())), keepdim=True).sqrt()
-    return direction * (length / norm)
+        weight = tensors[f"{layer.module}.weight"]
+        return weight.double() if as_chip else weight
+    direction, length = (tensors[f"{layer.module}.weight_{part}"] for part in "vg")
+    if not as_chip:
+        lengthened: Tensor = torch._weight_norm(direction, length, 0)
+        return lengthened
+    norm = direction.double().square().sum(tuple(range(1, direction.dim())), keepdim=True).sqrt()
+    return direction.double() * (length.double() / norm)
 
 
 def _summed(
     layer: LayerPlan, tensors: Mapping[str, Tensor], x: Tensor, as_chip: bool, wrapped: Wrapped | None
 ) -> Tensor:
     """The sums of all steps up to each of what arrives from the layer before, [T, N, O, ..]; of the chip a step longer."""
-    weight = q8(weight_of(layer, tensors)).to(x.dtype)
+    weight = q8(weight_of(layer, tensors, as_chip)).to(x.dtype)
     if not as_chip:
         return _products(layer, x, weight).cumsum(0)
     bound = _largest(x) * float(weight.detach().abs().flatten(1).sum(1).max())
