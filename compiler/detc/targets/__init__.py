@@ -19,7 +19,7 @@ BUILTIN: dict[str, str] = {
 }
 """Target name -> the module whose BACKEND it is. Its facts are `targets/<name>/target.det`."""
 
-REFERENCES = ("gti5801", "stm32h747i_disco", "stm32n6570_dk")
+REFERENCES = ("gti5801", "stm32h747i_disco", "stm32n6570_dk", "kapoho_point")
 """The targets that stand for all where a short table says what fits: chips and boards that their vendors publish figures for."""
 
 ENTRY_POINTS = "detc.targets"

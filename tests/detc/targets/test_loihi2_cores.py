@@ -19,7 +19,7 @@ from detc.targets.backend import Judgement
 from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import Layer
 from detc.targets.loihi2.tiles import Mapper, box, cores_of, halvings, parts, powers
-from detc.targets.loihi2.verify import verify_plan
+from detc.targets.loihi2.verify import _axis_by_axis, _neuron_by_neuron, verify_plan
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,20 @@ def test_memory_of_a_core_against_the_published_table(published: Judgement) -> N
     for tile, (groups, neurons, axon_map) in printed.items():
         row = rows[tile]
         assert (row["neuron_groups"], row["neurons"], row["axon_map"]) == (groups, neurons, axon_map)
+
+
+def test_what_a_core_takes_by_hand(kapoho: Target) -> None:
+    """A tile of 4 x 7 pixels and 24 channels; 64 channels in two groups under 3 x 3: 32 * 9 lists of 1 + 24 * 8 / 64 words."""
+    chain = Chain(14, channels=64).encode().conv(32, groups=2).neurons()
+    layer = Layer("conv", chain.graph["c1"], (64, 14, 14), (32, 14, 14), chain.graph["n1"])
+    usage = Mapper(Facts(kapoho)).usage(layer, (4, 7, 24))
+    assert (usage.neurons, usage.groups, usage.synapses) == (672, 1, 32 * 9 * 8 * (1 + 3))
+    assert (usage.axon_in, usage.axon_map, usage.axon_memory) == (16, 8 * 28, 3840)
+    assert usage.memory == pytest.approx(9216 + 16 + 224 + 3840 + 32768 * 672 / 4095)
+    dense = Chain(8, channels=4).encode().flatten().linear(50)
+    wide = Layer("dense", dense.graph["d1"], (256,), (50,), sigma=dense.sigma().graph["s1"])
+    usage = Mapper(Facts(kapoho)).usage(wide, (50,))
+    assert (usage.groups, usage.synapses, usage.axon_in, usage.axon_map) == (2, 256 * 8 * (1 + 16), 8 * 256, 8 * 50)
 
 
 def test_a_dense_layer_behind_a_large_map_has_no_room_for_one_neuron(kapoho: Target) -> None:
@@ -187,6 +201,11 @@ def test_a_planted_fault_is_caught(name: str, kapoho: Target) -> None:
     assert judgement.plan is not None and verify_plan(judgement.plan, graph, kapoho) == ()
     told = verify_plan(spoil(judgement.plan, FAULTS[name]), graph, kapoho)
     assert {finding.code for finding in told} == {"LOI199"}
+
+
+@given(st.tuples(*[st.integers(1, 12)] * 3), st.tuples(*[st.integers(1, 12)] * 3))
+def test_large_layers_are_dealt_as_small_ones(shape: tuple[int, int, int], tile: tuple[int, int, int]) -> None:
+    assert _axis_by_axis(shape, tile) == _neuron_by_neuron(shape, tile)
 
 
 def test_two_nets_of_one_name_are_caught(kapoho: Target) -> None:

@@ -6,6 +6,7 @@ They look at every layer of the graph, part of a chain or not, so that all mista
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from detc.diagnostics import Finding, Related, Rule
 from detc.ir.graph import Graph, Node
@@ -173,7 +174,7 @@ def check_weighted(node: Node, op: Conv | Linear, facts: Facts) -> Iterator[Find
 def check_weights(node: Node, op: Conv | Linear, facts: Facts) -> Iterator[Finding]:
     """`fixed(bits, scale)` holds 2^bits values in steps of 2 / scale around 0, as lava-dl's quantize_8bit does."""
     scheme, bits, scale = (facts[f"type.weight.{name}"] for name in ("scheme", "bits", "scale"))
-    known = {"name": node.name, "bits": words(bits.value), "scale": words(scale.value)}
+    known: dict[str, Any] = {"name": node.name, "bits": words(bits.value), "scale": words(scale.value)}
     own = f"fixed({known['bits']} bits, scale = {known['scale']})"
     span = node.at("weights")
     if op.weights is None:

@@ -93,6 +93,7 @@ class Mapper:
         self.synapses, self.memory = n("core.synapses"), n("core.memory")
         self.per_neuron = n("core.neuron_memory") / self.neurons
         self.found: dict[tuple[object, ...], tuple[Tile, int] | None] = {}
+        self.bounds: dict[tuple[object, ...], int] = {}
 
     def rates(self, layer: Layer) -> Rates:
         n, op, dense = self.facts.number, layer.op, layer.kind == "dense"
@@ -134,9 +135,7 @@ class Mapper:
 
         Of tiles that take equally few cores the one whose cores read the fewest input values in all.
         """
-        op = layer.op
-        window = (op.k, op.stride, op.groups) if isinstance(op, Conv) else ()
-        key = (layer.kind, layer.in_shape, layer.shape, *window, layer.sigma is None)
+        key = self._key(layer)
         if key not in self.found:
             self.found[key] = self._search(layer)
         best = self.found[key]
@@ -147,8 +146,17 @@ class Mapper:
         layer, shape = mapped.layer, box(mapped.layer)
         if len(shape) == 1:
             return mapped.cores
-        tiles = self._highest(layer, *(parts(n) for n in shape))
-        return min(cores_of(shape, tile) for tile in tiles)
+        key = self._key(layer)
+        if key not in self.bounds:
+            tiles = self._highest(layer, *(parts(n) for n in shape))
+            self.bounds[key] = min(cores_of(shape, tile) for tile in tiles)
+        return self.bounds[key]
+
+    def _key(self, layer: Layer) -> tuple[object, ...]:
+        """What the cores of a layer depend on."""
+        op = layer.op
+        window = (op.k, op.stride, op.groups) if isinstance(op, Conv) else ()
+        return (layer.kind, layer.in_shape, layer.shape, *window, layer.sigma is None)
 
     def _search(self, layer: Layer) -> tuple[Tile, int] | None:
         """(tile, cores)"""

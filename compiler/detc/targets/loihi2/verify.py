@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Any
 
 from detc.diagnostics import Finding, Rule
@@ -21,6 +22,8 @@ BROKEN_PLAN = Rule(
     The mapper and this check are written apart on purpose. Your spec is not at fault.""",
     help="please report it with the spec",
 )
+MOST_MARKS = 1_000_000
+"""Pixels, times cores above each other, up to which a layer is dealt neuron by neuron."""
 WEIGHTED = ("conv", "dense")
 Core = tuple[int, int, int]
 """Columns, rows and channels that a core holds; a dense layer's outputs are its channels."""
@@ -82,15 +85,26 @@ def _cores(net: dict[str, Any], target: Target) -> Iterator[str]:
 
 
 def _dealt(layer: dict[str, Any]) -> tuple[dict[Core, int], list[str]]:
-    """(how many cores hold a box of each size, what is wrong with the dealing).
+    """(how many cores hold a box of each size, what is wrong with the dealing)."""
+    shape = layer["shape"] if len(layer["shape"]) == 3 else [layer["shape"][0], 1, 1]
+    tile = layer["tile"] if len(layer["tile"]) == 3 else [1, 1, layer["tile"][0]]
+    if min(tile) < 1 or len(layer["tile"]) != len(layer["shape"]):
+        return {}, [f"{layer['name']} has the tile {layer['tile']}"]
+    channels, height, width = shape
+    marks = height * width * math.ceil(channels / tile[2])
+    deal = _neuron_by_neuron if marks <= MOST_MARKS else _axis_by_axis
+    held, twice, none = deal((width, height, channels), (tile[0], tile[1], tile[2]))
+    faults = [f"{layer['name']} has neurons on two cores"] if twice else []
+    return held, faults + ([f"{layer['name']} has neurons on no core"] if none else [])
+
+
+@lru_cache(maxsize=256)
+def _neuron_by_neuron(shape: Core, tile: Core) -> tuple[dict[Core, int], bool, bool]:
+    """(cores by what they hold, whether a neuron is on two, whether one is on none).
 
     Walks over the layer tile by tile and marks the channels of every pixel that a core takes as bits of a number.
     """
-    shape = layer["shape"] if len(layer["shape"]) == 3 else [layer["shape"][0], 1, 1]
-    tile = layer["tile"] if len(layer["tile"]) == 3 else [1, 1, layer["tile"][0]]
-    channels, height, width = shape
-    if min(tile) < 1 or len(layer["tile"]) != len(layer["shape"]):
-        return {}, [f"{layer['name']} has the tile {layer['tile']}"]
+    width, height, channels = shape
     taken = [0] * (height * width)
     held: dict[Core, int] = {}
     twice = False
@@ -107,8 +121,27 @@ def _dealt(layer: dict[str, Any]) -> tuple[dict[Core, int], list[str]]:
                         twice = twice or bool(taken[pixel] & mark)
                         taken[pixel] |= mark
     whole = (1 << channels) - 1
-    faults = [f"{layer['name']} has neurons on two cores"] if twice else []
-    return held, faults + ([f"{layer['name']} has neurons on no core"] if any(t != whole for t in taken) else [])
+    return held, twice, any(mark != whole for mark in taken)
+
+
+def _axis_by_axis(shape: Core, tile: Core) -> tuple[dict[Core, int], bool, bool]:
+    """The same of a layer too large to walk over: tiles are products of pieces of the three axes, so these are dealt alone."""
+    pieces: list[dict[int, int]] = []
+    twice = none = False
+    for count, size in zip(shape, tile, strict=True):
+        taken = bytearray(count)
+        found: dict[int, int] = {}
+        for first in range(0, count, size):
+            piece = min(size, count - first)
+            found[piece] = found.get(piece, 0) + 1
+            twice = twice or any(taken[first : first + piece])
+            taken[first : first + piece] = b"\x01" * piece
+        none = none or not all(taken)
+        pieces.append(found)
+    cores = {
+        (w, h, c): m * n * o for w, m in pieces[0].items() for h, n in pieces[1].items() for c, o in pieces[2].items()
+    }
+    return cores, twice, none
 
 
 def _too_full(layer: dict[str, Any], core: Core, target: Target) -> Iterator[str]:

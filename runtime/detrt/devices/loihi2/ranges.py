@@ -146,7 +146,9 @@ def _weighted(layer: Conv | Dense, bounds: Bounds, size: int) -> Bounds:
     if isinstance(layer, Dense):
         low, high = (np.repeat(bound, size) for bound in (low, high)) if size > 1 else (low, high)
         up, down = np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)
-        return up @ low + down @ high, up @ high + down @ low
+        least: Ints = up @ low + down @ high
+        most: Ints = up @ high + down @ low
+        return least, most
     up = np.maximum(layer.weight, 0).sum((2, 3))
     down = np.minimum(layer.weight, 0).sum((2, 3))
     grouped = [bound.reshape(layer.groups, 1, -1) for bound in (low, high)]
