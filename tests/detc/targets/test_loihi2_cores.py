@@ -10,7 +10,20 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from loihi2_nets import MNIST, YOLO_KP, Chain, codes, cores, found, judge, load_target, mnist, small, spec_of, yolo_kp
+from sigma_delta_nets import (
+    MNIST,
+    YOLO_KP,
+    Chain,
+    codes,
+    cores,
+    found,
+    judge,
+    load_target,
+    mnist,
+    small,
+    spec_of,
+    yolo_kp,
+)
 
 from detc.compilation import compile_spec
 from detc.library import find_spec

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from loihi2_nets import Chain, codes, judge, load_target, mnist, small
+from sigma_delta_nets import Chain, codes, judge, load_target, mnist, small
 
 import detc.targets.loihi2 as package
 from detc.ir.ops.activation import Relu

@@ -7,7 +7,7 @@ from importlib import import_module
 from pathlib import Path
 
 import pytest
-from loihi2_nets import Chain, codes, found, judge, load_target, small, spec_of
+from sigma_delta_nets import Chain, codes, found, judge, load_target, small, spec_of
 
 import detc.targets.loihi2 as package
 from detc.compilation import compile_spec

@@ -98,7 +98,7 @@ def _dealt(layer: dict[str, Any]) -> tuple[dict[Core, int], list[str]]:
     return held, faults + ([f"{layer['name']} has neurons on no core"] if none else [])
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=100)
 def _neuron_by_neuron(shape: Core, tile: Core) -> tuple[dict[Core, int], bool, bool]:
     """(cores by what they hold, whether a neuron is on two, whether one is on none).
 

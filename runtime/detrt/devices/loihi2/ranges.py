@@ -143,14 +143,12 @@ def _sent(act: Bounds, vth: int, steps: int, spike_exp: int) -> _Sent:
 def _weighted(layer: Conv | Dense, bounds: Bounds, size: int) -> Bounds:
     """Sums of weight times value by output, values within `bounds` by input channel; `size` inputs a channel of a flat map."""
     low, high = bounds
+    up: Ints = np.maximum(layer.weight, 0)
+    down: Ints = np.minimum(layer.weight, 0)
     if isinstance(layer, Dense):
-        low, high = (np.repeat(bound, size) for bound in (low, high)) if size > 1 else (low, high)
-        up, down = np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)
-        least: Ints = up @ low + down @ high
-        most: Ints = up @ high + down @ low
-        return least, most
-    up = np.maximum(layer.weight, 0).sum((2, 3))
-    down = np.minimum(layer.weight, 0).sum((2, 3))
+        low, high = np.repeat(low, size), np.repeat(high, size)
+        return up @ low + down @ high, up @ high + down @ low
+    up, down = up.sum((2, 3)), down.sum((2, 3))
     grouped = [bound.reshape(layer.groups, 1, -1) for bound in (low, high)]
     up, down = (part.reshape(layer.groups, -1, part.shape[1]) for part in (up, down))
     least = (up * grouped[0] + down * grouped[1]).sum(2).reshape(-1)
