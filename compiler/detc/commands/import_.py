@@ -1,7 +1,8 @@
 """Another tool's file as a spec: `detc import user_config.yaml -o mine.det`, `detc import net.onnx -o mine.det`.
 
 .yaml, .yml: a training configuration of the ST model zoo. Every setting is told: what it became, or why it has no place.
-.onnx, .tflite: a network, float or quantised. Its weights go beside the spec, `mine.safetensors`."""
+.onnx, .tflite: a network, float or quantised. Its weights go beside the spec, `mine.safetensors`.
+.net: a network for Loihi 2, in whole numbers."""
 
 from __future__ import annotations
 
@@ -11,7 +12,7 @@ from pathlib import Path
 from detc.commands.outcome import MISTAKE, OK, refuse
 
 CONFIGURATIONS = (".yaml", ".yml")
-NETWORKS = (".onnx", ".tflite")
+NETWORKS = (".onnx", ".tflite", ".net")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -11,7 +11,7 @@ from detc.diagnostics import Finding, Rule
 from detc.library import find_spec
 from detc.semantics.program import Program
 
-NETWORKS = (".onnx", ".tflite")
+NETWORKS = (".onnx", ".tflite", ".net")
 
 BAD_SET = Rule(
     "CMD102",
@@ -28,8 +28,8 @@ NOT_IMPORTED = Rule(
     "error",
     """`{actual}` is another tool's network, no spec
 
-    Networks in .onnx and .tflite files can be checked, reported, shown and planned as they are. To build, train or export one,
-    it is made into a spec first, with its weights beside it.""",
+    Networks in .onnx, .tflite and .net files can be checked, reported, shown and planned as they are. To build, train or export
+    one, it is made into a spec first, with its weights beside it.""",
     help="write `detc import {actual} -o {name}.det`, then go on with `{name}.det`",
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -60,6 +61,16 @@ def test_sums_that_wrap(lava_python, tmp_path):
 def test_flatten_and_dense(lava_python, tmp_path):
     network = random_dense_net(2)
     frames = clip(2, network, 8, still=0.7)
+    found = in_netx(lava_python, network, frames, 6, tmp_path)
+    assert found[-1].any() and np.array_equal(found, simulate(network, frames).outputs)
+
+
+def test_a_delay(lava_python, tmp_path):
+    """Of a dense layer without a bias: what is held back on arrival or on leaving comes to the same."""
+    layers = list(random_dense_net(2).layers)
+    layers[3] = replace(layers[3], bias=None, delay=2)
+    network = Network(tuple(layers))
+    frames = clip(2, network, 10, still=0.7)
     found = in_netx(lava_python, network, frames, 6, tmp_path)
     assert found[-1].any() and np.array_equal(found, simulate(network, frames).outputs)
 

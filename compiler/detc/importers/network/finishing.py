@@ -11,6 +11,7 @@ from detc.importers.network.heads import Outputs
 from detc.ir.graph import Graph, Node, Scope
 from detc.ir.ops import OPS
 from detc.ir.ops.activation import Activation, Relu, Softmax
+from detc.ir.ops.neuron import Cuba, Sigma, SigmaDelta
 from detc.ir.ops.norm import BatchNorm
 from detc.ir.ops.source import Input
 from detc.semantics.functions import BUILT_IN
@@ -92,7 +93,7 @@ def _needed(drawing: Drawing, outputs: Sequence[int]) -> list[int]:
 
 
 def _groups(drawing: Drawing, needed: Sequence[int], outputs: set[int]) -> list[list[int]]:
-    """Layers that become one line of the spec: one, and the batch norm and activation that alone read it."""
+    """Layers that become one line of the spec: one, and the batch norm, activation or neurons that alone read it."""
     readers: dict[int, list[int]] = {}
     for number in needed:
         for source in drawing.drafts[number].inputs:
@@ -102,7 +103,8 @@ def _groups(drawing: Drawing, needed: Sequence[int], outputs: set[int]) -> list[
     for number in needed[1:]:
         draft = drawing.drafts[number]
         source = draft.inputs[0]
-        follows = isinstance(draft.op, BatchNorm | Activation) and not isinstance(draft.op, Softmax)
+        follows = isinstance(draft.op, BatchNorm | Activation | SigmaDelta | Cuba | Sigma)
+        follows = follows and not isinstance(draft.op, Softmax)
         alone = len(readers[source]) == 1 and source not in outputs
         if follows and alone and len(group_of.get(source, ())) in range(1, LONGEST):
             group_of[number] = group_of[source]

@@ -35,11 +35,11 @@ TOLD = Rule(
 @dataclass(frozen=True, slots=True)
 class Imported:
     """`text` of a spec with the graph `graph`; `weights` by state_dict key, read when called; `ranges` (low, high) by layer,
-    empty where the file is not quantised; `notes` are findings."""
+    empty where the file is not quantised; `foreign` is the file as it stands, where targets look at it; `notes` are findings."""
 
     name: str
     text: str
-    foreign: ForeignModel
+    foreign: ForeignModel | None
     graph: Graph
     weights: dict[str, Lazy]
     ranges: dict[str, tuple[float, float]]
@@ -49,6 +49,10 @@ class Imported:
 def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> Imported | list[Finding]:
     """The network in `path` as a spec whose model is called `name` (after the file if none is given), up to the file's tensors
     `outputs` (its own outputs if none are named). Findings where it cannot be read or has no counterpart here."""
+    if path.suffix.lower() == ".net":
+        from detc.importers.net.importing import import_net
+
+        return import_net(path, outputs, name)
     model = read_network(path)
     if isinstance(model, Finding):
         return [model]

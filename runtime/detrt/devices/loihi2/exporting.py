@@ -110,8 +110,10 @@ def _findings(
         told.append((name, f"could leave the chip's ranges at worst: {message}"))
     for name, layer in zip(names, network.layers, strict=True):
         if isinstance(layer, Conv) and layer.delay:
+            told.append((name, "has a delay, which netx leaves out behind a convolution (lava-dl 0.6.0)"))
+        if isinstance(layer, Dense) and layer.delay and layer.bias is not None:
             told.append(
-                (name, "has a delay, which netx leaves out on the CPU (lava-dl 0.6.0): it gives other numbers there")
+                (name, "has a delay and means: netx holds back what arrives, not what leaves, so events differ")
             )
         if isinstance(layer, Dense) and not layer.weight.any():
             told.append((name, "has no weight but 0, and netx cannot load such a matrix (lava-dl 0.6.0)"))

@@ -39,7 +39,8 @@ class Conv:
     """A convolution (cross-correlation, zero padding) and its sigma-delta neurons.
 
     `weight` int64 [O, I / groups, kh, kw], even and in [-256, 254]; `bias` int64 [O] times 64, or None; `vth` the threshold
-    times 64, ignored where `sigma`: the layer is read out, its neurons only add up. Messages leave `delay` steps late.
+    times 64, ignored where `sigma`: the layer is read out, its neurons only add up. Messages leave `delay` steps late,
+    as in training; netx holds back what arrives instead, the same but for neurons with a bias, and no delay of a convolution.
     """
 
     weight: Ints

@@ -1,0 +1,1 @@
+"""`.net` files of lava-dl: chains of sigma-delta or spiking layers in whole numbers."""
