@@ -2,7 +2,8 @@
 # make test   the fast tests, two at a time, then those that measure time; what needs more than Python and make is skipped
 #             with one line each
 # make long   the slow tests: training, kill and resume, distributed runs; these too in two calls (tests/in_two_calls.py)
-# make loihi  .venv-loihi: lava-dl in a Python 3.11 of its own, which detc train uses for Loihi 2
+# make loihi  .venv-loihi: lava-dl in a Python 3.11 of its own, which detc train uses for Loihi 2; loihi-test runs
+#             detrt's fast tests in it, but for those of C
 # make fuzz   20,000 mutated specs
 
 PYTHON ?= python3
@@ -38,6 +39,9 @@ long: $(READY)
 
 loihi: $(READY)
 	"$(BIN)/detc" env loihi2 --into .venv-loihi
+
+loihi-test: loihi
+	.venv-loihi/bin/python -m pytest -m "not long" tests/detrt --ignore-glob='*/test_stm32_*' $(ARGS)
 
 fuzz: $(READY)
 	DETC_FUZZ=20000 "$(BIN)/python" -m pytest -m "" tests/detc/fuzz $(ARGS)

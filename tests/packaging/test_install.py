@@ -4,12 +4,26 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 
 pytestmark = pytest.mark.long
+
+ENVIRONMENT = """
+import sys
+from pathlib import Path
+from detc.targets.loihi2.environment import checkout, lock_file
+from detc.targets.loihi2.own_wheel import wheel_of_installation
+assert checkout() is None
+out = Path(sys.argv[1]) / "again"
+out.mkdir()
+print(lock_file())
+print(wheel_of_installation("detc", out))
+"""
+"""What `detc env loihi2` takes from an installed detc."""
 
 
 def run(*command: str | Path, cwd: Path, path: Path | None = None) -> subprocess.CompletedProcess[str]:
@@ -58,3 +72,10 @@ def test_wheel_checks_a_library_spec_from_an_empty_folder(tmp_path: Path, throug
     assert check.returncode == 0, check.stdout + check.stderr
     assert "6,525,278" in check.stdout
     assert not list(empty.iterdir()), "a check writes nothing"
+
+    again = run(sys.executable, "-c", ENVIRONMENT, out, cwd=empty, path=site)
+    assert again.returncode == 0, again.stderr
+    lock, remade = map(Path, again.stdout.splitlines())
+    assert lock.is_relative_to(site), "what the lava environment is made from is part of the package"
+    with ZipFile(wheel) as given, ZipFile(remade) as made:
+        assert sorted(given.namelist()) == sorted(made.namelist())
