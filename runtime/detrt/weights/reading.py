@@ -10,6 +10,7 @@ from torch import Tensor
 from detrt.errors import DetrtError
 from detrt.train.checkpoint import read_weights
 from detrt.weights.found import Found
+from detrt.weights.lava_dl import as_layers, is_lava_dl
 from detrt.weights.onnx_file import read_onnx
 from detrt.weights.torch_file import read_torch
 
@@ -41,7 +42,7 @@ def read_file(path: Path) -> Found:
         raise DetrtError(f"the weights are {problem}", path)
     found = reader(path)
     _check(found.tensors.values(), path)
-    return found
+    return as_layers(found) if is_lava_dl(found) else found
 
 
 def _check(tensors: object, path: Path) -> None:
