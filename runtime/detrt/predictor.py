@@ -72,8 +72,7 @@ class ArtifactPredictor:
     @property
     def warnings(self) -> list[str]:
         """What went beyond the device's numbers so far, a sentence a layer."""
-        told = getattr(self.model, "warnings", None)
-        return [] if told is None else list(told())
+        return list(getattr(self.model, "warnings", ()))
 
 
 @dataclass(slots=True)

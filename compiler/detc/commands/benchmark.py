@@ -2,7 +2,7 @@
 
 Of artifacts that hold C code (or a build that has some): instructions of every layer, MACs an instruction, RAM and flash, on an
 emulated Cortex-M and under callgrind; the time of a picture on every board, estimated; and the figures of ST Edge AI Core where
-it is installed."""
+it is installed. Of artifacts for Loihi 2: events, synaptic operations and cores of every layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from detc.commands.outcome import OK, refuse
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "spec", metavar="SPEC", help="a spec that was built, its build folder, or artifacts with C code"
+        "spec", metavar="SPEC", help="a spec that was built, its build folder, or artifacts (C code, `.net` files)"
     )
     parser.add_argument("--target", metavar="NAME", help="the target it was built for")
     parser.add_argument("--runs", type=int, default=20, metavar="N", help="pictures that are timed (default: 20)")
@@ -33,11 +33,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    from detc.commands import benchmark_c
+    from detc.commands import benchmark_c, benchmark_events
     from detc.commands.finished import find_build
 
     if benchmark_c.holds_code(Path(args.spec)):
         return benchmark_c.run(Path(args.spec), args.on, args.out)
+    if benchmark_events.holds_nets(Path(args.spec)):
+        return benchmark_events.run(Path(args.spec), args.runs, args.out)
     folder = find_build(args.spec, args.target)
     if isinstance(folder, str):
         return refuse(folder, f"build first: detc build {args.spec}")
@@ -48,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
 
 def benchmark(folder: Path, runs: int, device: str, out: Path | None, on: Sequence[str] = ()) -> int:
     """Prints the times of a build, and what its C code costs if it has some; writes them to `out`."""
-    from detc.commands import benchmark_c
+    from detc.commands import benchmark_c, benchmark_events
     from detc.commands.writing import write_whole
     from detrt.errors import DetrtError
     from detrt.timing import time_build
@@ -67,6 +69,13 @@ def benchmark(folder: Path, runs: int, device: str, out: Path | None, on: Sequen
             refuse(measured)
         else:
             figures["c"] = measured
+    elif benchmark_events.holds_nets(folder / "artifacts"):
+        print()
+        counted = benchmark_events.measured(folder / "artifacts", runs)
+        if isinstance(counted, str):
+            refuse(counted)
+        else:
+            figures["events"] = counted
     if out is not None:
         write_whole(out, json.dumps(figures, indent=2) + "\n")
         print(f"wrote {out}")

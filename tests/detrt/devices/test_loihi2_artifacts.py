@@ -141,10 +141,10 @@ def test_what_is_clipped_or_could_overflow_is_told(tmp_path):
     assert any(line.startswith("conv1: 6 means (the largest +9.00) lie beyond -4 .. 3.97") for line in told)
     assert any("conv0: could leave the chip's ranges at worst: sums of a step can reach" in line for line in told)
     model = load_artifacts(tmp_path / "a")
-    assert not model.warnings()
+    assert not model.warnings
     for image in (np.zeros((16, 16, 3), np.uint8), np.full((16, 16, 3), 255, np.uint8)):
         model.predict(image)
-    assert any(line.startswith("conv0: ") and "wrapped around 24 bits" in line for line in model.warnings())
+    assert any(line.startswith("conv0: ") and "wrapped around 24 bits" in line for line in model.warnings)
 
 
 def test_every_mistake_of_a_checkpoint_is_told_at_once(tmp_path):
@@ -241,3 +241,20 @@ def test_the_program_beside_it_decodes_alike(made, model):
         assert [label for _, label, _ in found] == wanted.labels.tolist() and len(found)
         np.testing.assert_allclose([score for score, _, _ in found], wanted.scores, rtol=1e-5)
         np.testing.assert_allclose([box for _, _, box in found], wanted.boxes, rtol=1e-4, atol=1e-5)
+
+
+def test_what_a_frame_costs(made, tmp_path, capsys):
+    from detc.cli import main
+
+    assert main(["benchmark", str(made), "--runs", "4", "-o", str(tmp_path / "cost.json")]) == 0
+    said = capsys.readouterr().out
+    assert "tiny, means of 4 frames" in said and "3 steps until a frame is through" in said
+    layers = json.loads((tmp_path / "cost.json").read_text())["events"]["layers"]
+    assert [(x["name"], x["neurons"], x["cores"]) for x in layers] == [
+        ("encode1", 768, None),
+        ("conv0", 384, 1),
+        ("conv1", 96, 1),
+        ("conv2", 224, 1),
+    ]
+    assert layers[1]["dense"] == 6 * 3 * 9 * 64 and 0 < layers[1]["operations"] < layers[1]["dense"]
+    assert 0 < layers[0]["events"] < 768 and layers[3]["events"] == 0

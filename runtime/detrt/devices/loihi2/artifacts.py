@@ -134,6 +134,7 @@ class ArtifactModel:
                 total.add(counted)
         return made
 
+    @property
     def warnings(self) -> list[str]:
         """One sentence for each layer that left the chip's ranges since the folder was read."""
         return [f"{name}: {counted}" for name, counted in self.overflows.items()]
