@@ -15,19 +15,29 @@ from detc.report.subject import Compilation
 from detc.semantics.elaborate import elaborate
 from detc.semantics.gates import judge as judge_gates
 from detc.semantics.program import Model, Program
+from detc.smaller import with_remedy
 from detc.targets import backend_of
 from detc.targets.backend import Judgement
 
 
 def compile_spec(
-    path: Path, target: str | None = None, sets: Mapping[str, str] | None = None, optimize: bool = False
+    path: Path,
+    target: str | None = None,
+    sets: Mapping[str, str] | None = None,
+    optimize: bool = False,
+    advise: bool = False,
 ) -> Compilation:
     """Everything that can be known of the spec at `path` before training, judged on `target` if one is named.
 
-    With `optimize` the target may look for a better plan for longer than a check may take.
+    With `optimize` the target may look for a better plan for longer than a check may take. With `advise` a net that is too large
+    is tried with other params, to name the one that helps.
     """
-    program = elaborate(path, dict(sets or {}), target)
-    return compile_program(program, target, optimize)
+
+    def attempt(more: Mapping[str, str]) -> Compilation:
+        return compile_program(elaborate(path, {**(sets or {}), **more}, target), target, optimize)
+
+    done = attempt({})
+    return with_remedy(done, attempt) if advise else done
 
 
 def compile_network(

@@ -46,7 +46,7 @@ def load(args: argparse.Namespace, networks: bool = False) -> Compilation:
     optimize = getattr(args, "optimize", False)
     with busy(f"reading {spec}"):
         if spec.suffix.lower() not in NETWORKS:
-            return compile_spec(spec, args.target, sets, optimize)
+            return compile_spec(spec, args.target, sets, optimize, advise=True)
         if networks:
             return compile_network(spec, args.target, sets, names_in(args.outputs), optimize)
         name = "".join(c for c in str(spec) if c.isprintable())

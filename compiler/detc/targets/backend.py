@@ -49,8 +49,10 @@ class Judge(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class TargetBackend:
-    """The Python side of a target. `judge` sees the lowered graph: batch norm folded, activations fused, then `passes`."""
+    """The Python side of a target. `judge` sees the lowered graph: batch norm folded, activations fused, then `passes`. `shrinks`
+    are codes of findings that a smaller net does not have, the one first whose help shall say how much smaller."""
 
     name: str
     judge: Judge
     passes: tuple[Pass, ...] = ()
+    shrinks: tuple[str, ...] = ()

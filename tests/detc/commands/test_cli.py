@@ -128,7 +128,7 @@ def test_an_unforeseen_mistake_is_exit_2_without_a_traceback(
 ) -> None:
     import detc.commands.loading as loading
 
-    def burst(*args: object) -> None:
+    def burst(*args: object, **named: object) -> None:
         raise ZeroDivisionError("inside")
 
     monkeypatch.setattr(loading, "compile_spec", burst)
@@ -142,7 +142,7 @@ def test_an_unforeseen_mistake_is_exit_2_without_a_traceback(
 def test_ctrl_c_is_130(tiny: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     import detc.commands.loading as loading
 
-    def interrupt(*args: object) -> None:
+    def interrupt(*args: object, **named: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr(loading, "compile_spec", interrupt)

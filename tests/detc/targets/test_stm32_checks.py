@@ -47,8 +47,8 @@ def test_too_much_ram_names_the_fullest_step_what_is_alive_and_a_picture_that_fi
             finding["span"]["file"].endswith(".det")
             and "parts/stm32f407vg.det" in finding["related"][0]["span"]["file"]
         )
-        assert "picture of" in finding["help"] and "KiB" in finding["help"]
-    side = int(own["help"].split("picture of ")[1].split()[0])
+    assert "picture of" in st["help"] and "KiB" in st["help"]
+    side = int(own["help"].split("`--set image=")[1].split("`")[0])
     assert report("st_yolo_lc_v1", "stm32f4_discovery", capsys, f"image={side}")["fits"]
 
 

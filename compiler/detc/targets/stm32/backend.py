@@ -13,8 +13,18 @@ from detc.targets.stm32.alike import Alike
 from detc.targets.stm32.arena import plan_net
 from detc.targets.stm32.costs import check_costs, costs_of, foreign_model
 from detc.targets.stm32.lowering import steps_of
-from detc.targets.stm32.memory_checks import check_target, own_runtime, usable
+from detc.targets.stm32.memory_checks import (
+    FLASH,
+    OWN_RAM,
+    POSTPROCESSING,
+    ST_RAM,
+    TENSOR,
+    check_target,
+    own_runtime,
+    usable,
+)
 from detc.targets.stm32.metrics import UNITS, brief, errors, limits, metrics, titles
+from detc.targets.stm32.npu import NPU_RAM
 from detc.targets.stm32.own import OwnCosts, boxes_of, check_own_costs
 from detc.targets.stm32.own_flash import own_flash
 from detc.targets.stm32.plan import Plan, plan_json
@@ -75,4 +85,6 @@ def _verified(plan: Alike[Plan]) -> tuple[Finding, ...]:
     return verify_plan(plan.value)
 
 
-BACKEND = TargetBackend(name="stm32", judge=judge)
+SHRINKS = (OWN_RAM, POSTPROCESSING, ST_RAM, FLASH, NPU_RAM, TENSOR)
+"""What a smaller net does not have."""
+BACKEND = TargetBackend(name="stm32", judge=judge, shrinks=tuple(rule.code for rule in SHRINKS))
