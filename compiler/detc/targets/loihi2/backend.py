@@ -36,7 +36,7 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
     found += check_budget(chains.nets, mapped, mapper, facts, target.name)
     if chains.broken or not layers or any(layer.name not in mapped for layer in layers):
         return Judgement(findings=tuple(found))
-    plan = plan_json(chains.nets, mapped, facts)
+    plan = plan_json(chains.nets, mapped, mapper)
     if not has_errors(found):
         found += verify_plan(plan, graph, target)
     parts = [(net, [mapped[layer.name] for layer in net.layers if layer.multiplies]) for net in chains.nets]

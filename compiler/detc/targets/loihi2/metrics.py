@@ -103,21 +103,7 @@ def core_table(parts: Parts, mapper: Mapper) -> dict[str, Any]:
 
 
 def _core_rows(parts: Parts, mapper: Mapper) -> Iterator[dict[str, Any]]:
-    def share(used: float, held: float) -> float:
-        return round(100 * used / held, 2)
-
     for net, layers in parts:
         for part in layers:
-            usage = part.usage
-            yield {
-                "layer": part.layer.name if len(parts) == 1 else f"{net.name}: {part.layer.name}",
-                "tile": list(part.tile),
-                "neuron_groups": share(usage.groups, mapper.groups),
-                "neurons": share(usage.neurons, mapper.neurons),
-                "synapses": share(usage.synapses, mapper.synapses),
-                "axon_in": share(usage.axon_in, mapper.synapses),
-                "axon_map": share(usage.axon_map, mapper.synapses),
-                "axon_memory": share(usage.axon_memory, mapper.synapses),
-                "total": share(usage.memory, mapper.memory),
-                "cores": part.cores,
-            }
+            name = part.layer.name if len(parts) == 1 else f"{net.name}: {part.layer.name}"
+            yield {"layer": name, "tile": list(part.tile), **mapper.shares(part.usage), "cores": part.cores}

@@ -16,7 +16,8 @@ By type:
     conv     in out k stride pad dilation ([rows, columns] each) groups, + what takes cores
     dense    in out in_shape ([C, H, W] of the map that was flattened, else [n]), + what takes cores
 
-What takes cores has module, weight_norm, weight_bits, neuron, sigma, delay, cores and tile.
+What takes cores has module, weight_norm, weight_bits, neuron, sigma, delay, cores, tile, and usage: how full a core with a whole
+tile is, in percent: {"neuron_groups", "neurons", "synapses", "axon_in", "axon_map", "axon_memory", "total"}.
 
 `module` is the prefix of a layer's tensors in a state_dict. `tile` is [columns, rows, channels], of a dense layer [outputs].
 `neuron` is null where `sigma` is true (the read-out), else
@@ -39,26 +40,27 @@ from detc.ir.graph import Node
 from detc.ir.ops.conv import Conv
 from detc.ir.ops.neuron import Encode
 from detc.ir.ops.source import Input
-from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import Layer, Net, module_of, neuron_of
 from detc.targets.loihi2.metrics import latency
-from detc.targets.loihi2.tiles import Mapped
+from detc.targets.loihi2.tiles import Mapped, Mapper
 
 SCHEMA = 1
 
 Plan = dict[str, Any]
 
 
-def plan_json(nets: Sequence[Net], mapped: Mapping[str, Mapped], facts: Facts) -> Plan:
+def plan_json(nets: Sequence[Net], mapped: Mapping[str, Mapped], mapper: Mapper) -> Plan:
     """The `plan` of the lock file; `mapped` are the layers that take cores, by name."""
+    facts = mapper.facts
     return {
         "schema": SCHEMA,
         "spike_exp": facts.number("type.message.spike_exp"),
-        "nets": [_net(net, mapped, facts) for net in nets],
+        "nets": [_net(net, mapped, mapper) for net in nets],
     }
 
 
-def _net(net: Net, mapped: Mapping[str, Mapped], facts: Facts) -> Plan:
+def _net(net: Net, mapped: Mapping[str, Mapped], mapper: Mapper) -> Plan:
+    facts = mapper.facts
     assert isinstance(net.input.op, Input)
     cores = sum(mapped[layer.name].cores for layer in net.layers if layer.multiplies)
     return {
@@ -67,7 +69,7 @@ def _net(net: Net, mapped: Mapping[str, Mapped], facts: Facts) -> Plan:
         "index": net.index,
         "input": {"node": net.input.name, "shape": list(net.input.type.shape), "steps": net.input.op.steps},
         "layers": [
-            _layer(layer, before, mapped.get(layer.name), facts)
+            _layer(layer, before, mapped.get(layer.name), mapper)
             for layer, before in zip(net.layers, (None, *net.layers), strict=False)
         ],
         "cores": cores,
@@ -76,7 +78,7 @@ def _net(net: Net, mapped: Mapping[str, Mapped], facts: Facts) -> Plan:
     }
 
 
-def _layer(layer: Layer, before: Layer | None, mapped: Mapped | None, facts: Facts) -> Plan:
+def _layer(layer: Layer, before: Layer | None, mapped: Mapped | None, mapper: Mapper) -> Plan:
     found: Plan = {
         "name": layer.name,
         "type": layer.kind,
@@ -107,12 +109,13 @@ def _layer(layer: Layer, before: Layer | None, mapped: Mapped | None, facts: Fac
     return found | {
         "module": module_of(layer.node),
         "weight_norm": op.weight_norm,
-        "weight_bits": facts.number("type.weight.bits"),
+        "weight_bits": mapper.facts.number("type.weight.bits"),
         "neuron": _neuron(layer.neurons) if layer.neurons else None,
         "sigma": layer.sigma is not None,
         "delay": layer.delay,
         "cores": mapped.cores,
         "tile": list(mapped.tile),
+        "usage": mapper.shares(mapped.usage),
     }
 
 

@@ -130,6 +130,19 @@ class Mapper:
             and usage.memory <= self.memory
         )
 
+    def shares(self, usage: Usage) -> dict[str, float]:
+        """How full a core is, in percent of what it has; axons stand in the memory of synapses, `total` is all memory."""
+        parts = {
+            "neuron_groups": (usage.groups, self.groups),
+            "neurons": (usage.neurons, self.neurons),
+            "synapses": (usage.synapses, self.synapses),
+            "axon_in": (usage.axon_in, self.synapses),
+            "axon_map": (usage.axon_map, self.synapses),
+            "axon_memory": (usage.axon_memory, self.synapses),
+            "total": (usage.memory, self.memory),
+        }
+        return {name: round(100 * used / held, 2) for name, (used, held) in parts.items()}
+
     def map(self, layer: Layer) -> Mapped | None:
         """The layer on the fewest cores; None where not even one neuron fits on one.
 

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = ("layer", "spec", "shape", "tile", "cores")
+WORDS = 4
+"""Columns of words; those behind them hold numbers."""
+USAGE = ("neuron_groups", "neurons", "synapses", "axon_in", "axon_map", "axon_memory", "total")
+COLUMNS = ("layer", "spec", "shape", "tile", *(f"{name.replace('_', ' ')} %" for name in USAGE), "cores")
 
 
 def core_map(plan: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
@@ -23,7 +26,7 @@ def core_map(plan: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
                 "chips": net["chips"],
                 "latency_steps": net["latency"],
                 "layers": [
-                    {key: layer.get(key) for key in ("name", "type", "where", "shape", "tile", "cores")}
+                    {key: layer.get(key) for key in ("name", "type", "where", "shape", "tile", "usage", "cores")}
                     for layer in net["layers"]
                     if layer.get("cores")
                 ],
@@ -34,14 +37,17 @@ def core_map(plan: Mapping[str, Any], names: Sequence[str]) -> dict[str, Any]:
 
 
 def core_text(found: Mapping[str, Any]) -> str:
-    """The same as a table a net; tiles are columns x rows x channels, of a dense layer outputs."""
+    """The same as a table a net; tiles are columns x rows x channels, of a dense layer outputs. Shares are those of what a core
+    with a whole tile has, axons in the memory of synapses."""
     blocks = []
     for net in found["nets"]:
         rows = [list(COLUMNS)]
         for layer in net["layers"]:
             shape, tile = ("x".join(map(str, layer[key] or ())) for key in ("shape", "tile"))
-            rows.append([str(layer["name"]), str(layer["where"] or ""), shape, tile, str(layer["cores"])])
-        rows.append(["total", "", "", "", str(net["cores"])])
+            full = layer["usage"] or {}
+            shares = [f"{full[name]:.2f}" if name in full else "" for name in USAGE]
+            rows.append([str(layer["name"]), str(layer["where"] or ""), shape, tile, *shares, str(layer["cores"])])
+        rows.append(["total", *[""] * (len(COLUMNS) - 2), str(net["cores"])])
         widths = [max(len(row[i]) for row in rows) for i in range(len(COLUMNS))]
         title = f"{net['name']}: ~{net['cores']} cores on ~{net['chips']} chips, {net['latency_steps']} steps a frame"
         blocks.append("\n".join([title, *(_line(row, widths) for row in rows)]))
@@ -49,5 +55,5 @@ def core_text(found: Mapping[str, Any]) -> str:
 
 
 def _line(row: Sequence[str], widths: Sequence[int]) -> str:
-    cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=True)]
-    return "  ".join([*cells[:-1], row[-1].rjust(widths[-1])]).rstrip()
+    cells = zip(row, widths, range(len(row)), strict=True)
+    return "  ".join(cell.ljust(width) if i < WORDS else cell.rjust(width) for cell, width, i in cells).rstrip()
