@@ -179,7 +179,11 @@ def test_of_two_heads_that_are_joined_the_free_one_is_named() -> None:
     done = compile_spec(find_spec("yolo_kp_dual_head"), "kapoho_point")
     assert {f.code for f in done.findings if f.level == "error"} == {"LOI101"} and done.plan is None
     note = next(f for f in done.findings if f.code == "LOI135")
-    assert "1 of 2 outputs" in note.message and "far.predict1.sigma1" in note.message and "11 layers" in note.message
+    assert (
+        "1 of 2 outputs" in note.message
+        and "far.predict1.sigma1" in note.message
+        and "11 layers, ~650 cores" in note.message
+    )
 
 
 def test_all_mistakes_at_once(loihi2: Target) -> None:

@@ -33,7 +33,7 @@ def judge(graph: Graph, model: Model, target: Target, optimize: bool = False) ->
     mapped = {layer.name: part for layer in layers if (part := mapper.map(layer)) is not None}
     found += check_layers(graph, facts)
     found += check_net(graph, chains, facts)
-    found += check_budget(chains.nets, mapped, mapper, facts, target.name)
+    found += check_budget(chains, mapped, mapper, facts, target.name)
     if chains.broken or not layers or any(layer.name not in mapped for layer in layers):
         return Judgement(findings=tuple(found))
     plan = plan_json(chains.nets, mapped, mapper)

@@ -1,4 +1,4 @@
-"""The rules of the budget: cores and chips, layers of which not even one neuron fits, layers that run in several nets."""
+"""The rules of the budget: cores and chips, layers of which not one neuron fits, nets that share layers or could run alone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from detc.diagnostics import Finding, Rule
 from detc.targets.bounds import place
 from detc.targets.facts import Facts
+from detc.targets.loihi2.chain import Chains
 from detc.targets.loihi2.layers import Layer, Net, used_at
 from detc.targets.loihi2.metrics import lower_bound
 from detc.targets.loihi2.tiles import Mapped, Mapper, Usage
@@ -41,11 +42,21 @@ REPEATED = Rule(
     help="with heads of their own from the picture on, nets can be trained apart; else one head for all classes takes less",
 )
 
+PART = Rule(
+    "LOI135",
+    "note",
+    """{actual} of {allowed} outputs could run alone: {names}
+
+    Several heads run side by side, each with layers of its own; what joins layers has no place on the chip.""",
+    help="make it a model of its own (`output p = ..` with that tensor only); the rest stays with a host or another chip",
+)
+
 
 def check_budget(
-    nets: Sequence[Net], mapped: dict[str, Mapped], mapper: Mapper, facts: Facts, board: str
+    chains: Chains, mapped: dict[str, Mapped], mapper: Mapper, facts: Facts, board: str
 ) -> Iterator[Finding]:
     """Every finding on what the nets take of the board; `mapped` are the layers that fit on cores, by name."""
+    nets = chains.nets
     layers = [layer for net in nets for layer in net.layers if layer.multiplies]
     for layer in dict.fromkeys(layers):
         if layer.name not in mapped:
@@ -54,6 +65,25 @@ def check_budget(
     if known:
         yield from check_chips(nets, known, mapper, facts, board)
         yield from check_repeated(nets, known)
+    yield from check_parts(chains, mapped, facts)
+
+
+def check_parts(chains: Chains, mapped: dict[str, Mapped], facts: Facts) -> Iterator[Finding]:
+    """Where some outputs are no chains: which ones are, and what they take."""
+    if not chains.broken or not chains.nets:
+        return
+    names = []
+    for net in chains.nets:
+        cores = sum(mapped[layer.name].cores for layer in net.layers if layer.name in mapped)
+        names.append(f"`{net.layers[-1].nodes[-1].name}` ({net.depth} layers, ~{cores} cores)")
+    end = chains.nets[0].layers[-1].node
+    yield PART(
+        end.span,
+        related=(place(facts["limit.ops"]), *used_at(end)),
+        actual=len(chains.nets),
+        allowed=len(chains.nets) + len(chains.broken),
+        names=", ".join(names),
+    )
 
 
 def check_chips(

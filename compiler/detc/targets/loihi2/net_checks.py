@@ -1,4 +1,4 @@
-"""The rules of whole nets: the clip that enters, widths, messages, the range of sums, outputs that are no chain."""
+"""The rules of whole nets: the clip that enters, widths, messages, the range of sums."""
 
 from __future__ import annotations
 
@@ -59,14 +59,6 @@ SUMS = Rule(
     the weights themselves can reach, and the integer simulator wraps as the chip does and counts.""",
     help="keep the |weights| of one output below {remedy}: weight decay and small gains do that",
 )
-PART = Rule(
-    "LOI135",
-    "note",
-    """{actual} of {allowed} outputs could run alone: {names}
-
-    Several heads run side by side, each with layers of its own; what joins layers has no place on the chip.""",
-    help="make it a model of its own (`output p = ..` with that tensor only); the rest stays with a host or another chip",
-)
 ENERGY = Rule(
     "LOI136",
     "note",
@@ -85,7 +77,6 @@ def check_net(graph: Graph, chains: Chains, facts: Facts) -> Iterator[Finding]:
             yield from check_picture(node, node.op, graph, facts)
     yield from check_widths(graph, facts)
     yield from check_sums(chains, facts)
-    yield from check_parts(chains, facts)
     yield from check_energy(chains)
 
 
@@ -157,20 +148,6 @@ def check_sums(chains: Chains, facts: Facts) -> Iterator[Finding]:
             allowed=words(scales.accumulator),
             worst=f"{worst:,.0f}",
             remedy=remedy,
-        )
-
-
-def check_parts(chains: Chains, facts: Facts) -> Iterator[Finding]:
-    """Where some outputs are no chains: which ones are."""
-    if chains.broken and chains.nets:
-        ends = [net.layers[-1].node for net in chains.nets]
-        names = ", ".join(f"`{net.layers[-1].nodes[-1].name}` ({net.depth} layers)" for net in chains.nets)
-        yield PART(
-            ends[0].span,
-            related=(place(facts["limit.ops"]), *used_at(ends[0])),
-            actual=len(chains.nets),
-            allowed=len(chains.nets) + len(chains.broken),
-            names=names,
         )
 
 
