@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("check", "scaling", "export", "training", "evaluation", "nms")
+NAMES = ("check", "scaling", "export", "training", "evaluation", "nms", "loihi2")
 
 
 def measured(name: str) -> dict[str, Any]:

@@ -29,7 +29,7 @@ ORDER = [
     {"__main__"},
 ]
 RANK = {name: rank for rank, names in enumerate(ORDER) for name in names}
-HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "lava", "cv2", "matplotlib", "detrt"}
+HEAVY = {"torch", "numpy", "onnx", "onnxruntime", "h5py", "lava", "cv2", "matplotlib", "detrt"}
 
 COMPILER = Path(detc.__file__).parent
 RUNTIME = Path(detrt.__file__).parent
