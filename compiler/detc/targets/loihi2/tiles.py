@@ -198,11 +198,16 @@ class Mapper:
         """
         rates = self.rates(layer)
         for c in channels:
-            if self.holds(self.usage(layer, (1, 1, c), rates)):
-                for w in (w for w in widths if w * c <= self.neurons):
-                    at = bisect_left(heights, True, key=lambda h: self.holds(self.usage(layer, (w, h, c), rates)))
-                    if at < len(heights):
-                        yield (w, heights[at], c)
+            most = self._pixels(layer, c, rates)
+            for w in (w for w in widths if w <= most):
+                at = bisect_left(heights, True, key=lambda h: w * h <= most)
+                if at < len(heights):
+                    yield (w, heights[at], c)
+
+    def _pixels(self, layer: Layer, channels: int, rates: Rates) -> int:
+        """How many pixels of so many channels a core holds; their shape makes no difference."""
+        sizes = range(1, self.neurons // channels + 1)
+        return bisect_left(sizes, True, key=lambda n: not self.holds(self.usage(layer, (n, 1, channels), rates)))
 
 
 def box(layer: Layer) -> Tile:
