@@ -18,14 +18,16 @@ SHAPES = ("disc", "square", "triangle")
 SPLITS = {"train": 16, "val": 8, "test": 8}
 
 
-def options(about: str, name: str) -> argparse.Namespace:
-    """`--smoke`, `--out` and `--data` of an example."""
+def options(about: str, name: str, **flags: str) -> argparse.Namespace:
+    """`--smoke`, `--out` and `--data` of an example, and `flags` of its own with what they do."""
     parser = argparse.ArgumentParser(description=about.partition("\n")[0])
     parser.add_argument(
         "--smoke", action="store_true", help="a narrow net on a few pictures made by code: does it run?"
     )
     parser.add_argument("--data", type=Path, default=Path("data"), help="folder of the data sets (default: data)")
     parser.add_argument("--out", type=Path, default=Path("build") / name, help=f"default: build/{name}")
+    for flag, what in flags.items():
+        parser.add_argument(f"--{flag}", action="store_true", help=what)
     return parser.parse_args()
 
 
@@ -50,15 +52,15 @@ def sets(**values: object) -> list[str]:
     return [part for name, value in values.items() for part in ("--set", f"{name.replace('__', '.')}={value}")]
 
 
-def shapes_as_voc(folder: Path, side: int) -> None:
+def shapes_as_voc(folder: Path, side: int, splits: dict[str, int] = SPLITS) -> None:
     """A Pascal VOC folder of shapes."""
-    write_voc(folder, SPLITS, seed=3, options={"size": [side, side], "objects": [1, 3]})
+    write_voc(folder, splits, seed=3, options={"size": [side, side], "objects": [1, 3]})
 
 
-def shapes_as_coco(folder: Path, side: int) -> None:
+def shapes_as_coco(folder: Path, side: int, splits: dict[str, int] = SPLITS) -> None:
     """The same as COCO json: train2017, val2017, annotations."""
     voc = folder.parent / f"{folder.name}-voc"
-    shapes_as_voc(voc, side)
+    shapes_as_voc(voc, side, splits)
     classes = ",".join(SHAPES)
     detc("data", "convert", "--format", "voc", "--root", voc, "--classes", classes, "--to", "coco", "-o", folder)
 

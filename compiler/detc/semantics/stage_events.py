@@ -89,8 +89,7 @@ def check_events(
             reason, remedy = "it trains picture by picture", "add `quantize events = sigma_delta`, or leave it out"
             at.report(NO_EFFECT(draft.place(key), key=key, name=draft.name, reason=reason, remedy=remedy))
         elif key in draft.own:
-            facts = {"key": key.replace(".", " "), "name": draft.name, "actual": draft.name}
-            at.report(AT_REST(draft.place(key), **facts))
+            at.report(AT_REST(draft.place(key), key=key.replace(".", " "), name=draft.name, actual=draft.name))
             draft.good = False
         draft.entries[key] = Setting(key, None, "default")
 

@@ -98,8 +98,9 @@ def _check_planned(timed: list[Stage], program: Program, scope: Environment) -> 
     for stage in timed:
         if program.target is not None and planned and stage.model not in planned:
             actual = ", ".join(f"`{name}`" for name in planned)
-            facts = {"name": stage.name, "model": stage.model, "target": program.target.name, "actual": actual}
-            scope.context.report(OTHER_MODEL(stage.span, **facts))
+            scope.context.report(
+                OTHER_MODEL(stage.span, name=stage.name, model=stage.model, target=program.target.name, actual=actual)
+            )
 
 
 def _parted(stages: list[Stage], known: Section) -> tuple[list[Stage], list[Stage]]:
