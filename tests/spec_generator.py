@@ -73,9 +73,33 @@ def spec(rng: Random) -> str:
         ]
         lines += [f"  stage float {{ epochs = {rng.randint(1, 50)}  schedule = step(every = 10 epochs, gamma = 0.1) }}"]
         lines += ["  stage weights { start = float.best  quantize weights = masks  lr = 1e-4  epochs = 5 }", "}"]
+    if rng.random() < 0.3:
+        lines += _timed(rng)
     if rng.random() < 0.5:
         lines += ["", f"deploy stick on gti5801 {{ model = net  require weight_bytes <= {rng.randint(1, 9)} MiB }}"]
     return "\n".join(lines) + "\n"
+
+
+def _timed(rng: Random) -> list[str]:
+    """A net of sigma-delta neurons, and stages of it that run in time."""
+    neuron = f"neuron.sigma_delta(activation = relu, norm = mean_only_batch, delay = {rng.randint(0, 3)} steps)"
+    return [
+        "",
+        "model kp extends detector {",
+        f"  input clip: u8[3, 32, 32] = frames(steps = {rng.randint(1, 8)})",
+        "  let seen = clip |> neuron.encode(trainable = true, message = 16 bits)",
+        f"    |> conv({rng.choice([2, 4])}, s = 2, weights = fixed(8 bits, scale = 64), weight_norm = true) |> {neuron}",
+        "  output p = [seen |> conv(14, k = 1x1, bias = false) |> neuron.sigma for k in 1 .. 2]",
+        "  head yolo_sdnn on p { anchors = [(0.3, 0.2), (0.9, 0.8)]  classes = 2 }",
+        "}",
+        'data road = data.bdd100k_track(root = path("road"), classes = ["car", "bus"], steps = 4)',
+        "train in_time on kp {",
+        "  data = road  batch = 4  regularize events = sparsity(weight = 0.1, rate = 1 %)",
+        "  stage rest { epochs = 2  heads = [0, 1] }",
+        f"  stage tune {{ start = rest.best  epochs = 2  steps = {rng.randint(1, 4)}  quantize events = sigma_delta",
+        '    require event_rate <= 12 % and events < 1e6 else "too chatty" }',
+        "}",
+    ]
 
 
 def mutate_bytes(rng: Random, data: bytes, times: int | None = None) -> bytes:

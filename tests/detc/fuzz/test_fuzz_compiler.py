@@ -17,6 +17,7 @@ from spec_generator import mutate_bytes, mutate_tree, spec
 
 CASES = int(os.environ.get("DETC_FUZZ", "2000"))
 CHUNKS = 10
+TARGETS = ("gti5801", "gti5801", "kapoho_point")
 SLOWEST = 10.0
 """Seconds of CPU that one spec may take."""
 
@@ -55,7 +56,7 @@ def compile_all(seeds: range, folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         path.write_bytes(spoilt(seed))
         layers.append(0)
         start = time.process_time()
-        compilation = compile_spec(path, "gti5801")
+        compilation = compile_spec(path, TARGETS[seed // 2 % len(TARGETS)])
         assert time.process_time() - start < SLOWEST, f"seed {seed}"
         sources = dict(compilation.program.sources)
         for finding in compilation.findings:
