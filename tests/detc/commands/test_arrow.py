@@ -23,6 +23,7 @@ ORDER = [
     {"report", "codegen"},
     {"importers"},  # what they read becomes a spec by codegen.det
     {"targets"},
+    {"smaller"},
     {"compilation", "library", "manual", "sweep"},
     {"commands"},
     {"cli"},
