@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from detc.diagnostics import has_errors
 from detc.ir.graph import Graph, Node
@@ -18,6 +18,9 @@ from detc.semantics.program import Model, Program
 from detc.smaller import with_remedy
 from detc.targets import backend_of
 from detc.targets.backend import Judgement
+
+if TYPE_CHECKING:
+    from detc.importers.network.importing import Imported
 
 
 def compile_spec(
@@ -54,6 +57,17 @@ def compile_network(
     imported = import_network(path, outputs)
     if isinstance(imported, list):
         return Compilation(Program(path.stem, str(path), findings=imported), target, findings=tuple(imported))
+    return compile_imported(path, imported, target, sets, optimize)
+
+
+def compile_imported(
+    path: Path,
+    imported: Imported,
+    target: str | None = None,
+    sets: Mapping[str, str] | None = None,
+    optimize: bool = False,
+) -> Compilation:
+    """As `compile_network`, of a file that is read already."""
     program = elaborate(path, dict(sets or {}), target, imported.text)
     program.findings += imported.notes
     for model in program.models.values():
@@ -149,4 +163,4 @@ def _row(graph: Graph, node: Node, extra: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-__all__ = ["Compilation", "compile_network", "compile_program", "compile_spec"]
+__all__ = ["Compilation", "compile_imported", "compile_network", "compile_program", "compile_spec"]

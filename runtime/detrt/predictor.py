@@ -12,6 +12,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
+import numpy.typing as npt
+
 from detrt.data.encode import Encoding
 from detrt.data.sample import Image
 from detrt.devices import backend
@@ -57,6 +59,13 @@ class ArtifactPredictor:
     encoding: Encoding
     model: Any
     whole: bool = False
+    raw: bool = False
+    """Whether only the raw outputs of the net are known, `outputs`."""
+
+    def outputs(self, image: Image) -> dict[str, npt.NDArray[Any]]:
+        """The output tensors by name, as they lie in the device's memory."""
+        found: dict[str, npt.NDArray[Any]] = self.model.outputs(self.encoding.ordered(image))
+        return found
 
     def detect(self, image: Image) -> Detections:
         """Resize and colour order as on the host, the rest in whole numbers as on the device."""
@@ -178,6 +187,7 @@ def open_artifacts(folder: Path, on: str = "") -> ArtifactPredictor:
         model.encoding,
         model.on(on) if on else model,
         model.head["kind"] in CLASSIFIERS,
+        not model.head["kind"],
     )
 
 

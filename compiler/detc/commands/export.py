@@ -1,4 +1,5 @@
-"""Write the files that go to the device, from the last trained stage: `artifacts/` in the build folder.
+"""Write the files that go to the device, from the last trained stage: `artifacts/` in the build folder. Of another tool's int8
+network, as it is: `detc export net.tflite --target BOARD -o artifacts` (.onnx or .tflite; --outputs NAME,..).
 
 All other options are those of export.py in the build folder: --name RUN, --stage NAME, -o DIR, --vendor-inputs."""
 
@@ -14,14 +15,19 @@ PASSES_ON = True
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("spec", metavar="SPEC", help="a spec that was built, or its build folder")
+    parser.add_argument(
+        "spec", metavar="SPEC", help="a spec that was built, its build folder, or an int8 .onnx or .tflite"
+    )
     parser.add_argument("--target", metavar="NAME", help="the target it was built for")
 
 
 def run(args: argparse.Namespace) -> int:
+    from detc.commands import export_network
     from detc.commands.child import run_program
     from detc.commands.finished import above, find_build
 
+    if Path(args.spec).suffix.lower() in export_network.FORMATS:
+        return export_network.run(Path(args.spec), args.target, args.rest)
     folder = find_build(args.spec, args.target)
     if isinstance(folder, str):
         build = above(Path(args.spec))

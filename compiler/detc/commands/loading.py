@@ -28,8 +28,8 @@ NOT_IMPORTED = Rule(
     "error",
     """`{actual}` is another tool's network, no spec
 
-    Networks in .onnx, .tflite and .net files can be checked, reported, shown and planned as they are. To build, train or export
-    one, it is made into a spec first, with its weights beside it.""",
+    Networks in .onnx, .tflite and .net files can be checked, reported, shown and planned as they are, and int8 ones of the first
+    two exported. To build or train one, it is made into a spec first, with its weights beside it.""",
     help="write `detc import {actual} -o {name}.det`, then go on with `{name}.det`",
 )
 

@@ -44,13 +44,21 @@ def run(args: argparse.Namespace) -> int:
     from detc.commands.progress import bar
     from detrt.errors import DetrtError
     from detrt.predict import predict
-    from detrt.predictor import open_predictor
+    from detrt.predict_raw import predict_raw
+    from detrt.predictor import ArtifactPredictor, open_predictor
 
     if not 0 <= args.score <= 1:
         return refuse(f"--score {args.score:g}: a score lies in 0 .. 1")
     try:
         predictor = open_predictor(args.model, args.device, args.on)
         with bar(f"{predictor.name}, {predictor.kind}") as tick:
+            if isinstance(predictor, ArtifactPredictor) and predictor.raw:
+                files = predict_raw(predictor, args.source, args.out, tick)
+                if not args.quiet:
+                    print(
+                        f"no head is known: raw outputs of {len(files) - 1} pictures ({predictor.kind}) in {args.out}"
+                    )
+                return OK
             outcome = predict(predictor, args.source, args.out, tick, args.score, args.still)
     except DetrtError as error:
         return refuse(str(error))

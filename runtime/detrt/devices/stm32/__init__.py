@@ -17,6 +17,7 @@ _HOMES = {
     "decoder": "finding",
     "one_by_one": "sensitivity",
     "export": "exporting",
+    "export_imported": "exporting",
     "load_artifacts": "artifacts",
     "observe": "floating",
     "quantised": "quantising",

@@ -33,8 +33,8 @@ CODE = "c"
 class ArtifactModel:
     """A detector as it is on the device: its int8 program, and its post-processing in whole numbers.
 
-    `encoding` is how the host makes a picture for it, `head` has `kind`, `on` and `options` as in the lock, `classes` the class
-    names, `folder` the files it was read from.
+    `encoding` is how the host makes a picture for it, `head` has `kind` ("" where only raw outputs are known), `on` and `options`
+    as in the lock, `classes` the class names, `folder` the files it was read from.
     """
 
     name: str
@@ -56,6 +56,9 @@ class ArtifactModel:
         found = self.simulator.run(np.ascontiguousarray(image), trace)
         names = self.program.outputs
         return {name: value for key, given in found.items() for name, value in zip(names[key], given, strict=True)}
+
+    def outputs(self, image: npt.NDArray[np.uint8]) -> dict[str, Int8]:
+        return self.run(image)
 
     def detect(self, image: npt.NDArray[np.uint8]) -> Detections:
         """What the device finds in one picture as `run` takes it, as shares of it."""
@@ -83,6 +86,12 @@ class ArtifactModel:
         return single[0] if len(found) == 1 and len(single) == 1 else found
 
 
+def _undecoded(tensors: Mapping[str, Int8]) -> Detections:
+    raise DetrtError(
+        "has no head: what its outputs mean is not known", DESCRIPTION, "`detc run` writes them as they are"
+    )
+
+
 def _channels_first(values: Floats) -> Floats:
     return np.ascontiguousarray(values.transpose(2, 0, 1)) if values.ndim == 3 else values
 
@@ -100,7 +109,7 @@ def load_artifacts(folder: str | Path) -> ArtifactModel:
     head = said(about, "head", dict, place)
     try:
         encoding = Encoding.of(said(about, "input", dict, place))
-        decode = decoder(program, head)
+        decode = decoder(program, head) if said(head, "kind", str, place) else _undecoded
     except DetrtError as error:
         raise ArtifactError(f"does not go with the program: {error}", place, "export again") from error
     except (KeyError, TypeError, ValueError) as error:

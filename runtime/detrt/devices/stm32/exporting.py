@@ -16,7 +16,7 @@ from detrt.devices.stm32.artifacts import CODE
 from detrt.devices.stm32.program import Program
 from detrt.devices.stm32.program_file import load_program, same_program, save_program
 from detrt.devices.stm32.quantising import quantised
-from detrt.devices.stm32.quants import ranges_of
+from detrt.devices.stm32.quants import Range, ranges_of
 from detrt.devices.stm32.simulator import simulate
 from detrt.errors import DetrtError
 from detrt.files import write_json, write_text
@@ -39,8 +39,25 @@ def export(
     model = lock["model"]
     if not model.get("heads"):
         raise DetrtError(f"the model `{model['name']}` has no head, so nothing is detected with it", "model.heads")
-    program = quantised(lock["plan"], state_dict, ranges_of(caps or {}), model["input"], str(model["name"]))
-    names = class_names(lock, model["heads"][0].get("options") or {})
+    return _export(lock, state_dict, ranges_of(caps or {}), out_dir)
+
+
+def export_imported(
+    lock: Mapping[str, Any], state: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path
+) -> dict[str, Any]:
+    """As `export`, of another tool's network: its own weights and `ranges` (lowest and highest number of each layer's output). A
+    model without a head is exported, too: its raw outputs are all that is known of it.
+    """
+    return _export(lock, state, ranges, out_dir)
+
+
+def _export(
+    lock: Mapping[str, Any], state_dict: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path
+) -> dict[str, Any]:
+    model = lock["model"]
+    head = next(iter(model.get("heads") or ()), None)
+    program = quantised(lock["plan"], state_dict, ranges, model["input"], str(model["name"]))
+    names = class_names(lock, (head or {}).get("options") or {})
     findings: list[dict[str, Any]] = []
 
     def fill(folder: Path) -> None:
@@ -48,7 +65,7 @@ def export(
 
         save_program(program, folder)
         _check(program, folder)
-        writing.write(program, lock["plan"], lock, model["heads"][0], folder / CODE, names)
+        writing.write(program, lock["plan"], lock, head, folder / CODE, names)
         if find_spec("onnx") is not None:
             from detrt.devices.stm32 import onnx_export
 
@@ -82,7 +99,7 @@ def _check(program: Program, folder: Path) -> None:
 
 def _description(lock: Mapping[str, Any], program: Program, names: list[str]) -> dict[str, Any]:
     model = lock["model"]
-    head = model["heads"][0]
+    head = next(iter(model.get("heads") or ()), {})
     described = {key: value for key, value in model["input"].items() if key != "span"}
     return {
         "schema": SCHEMA,

@@ -65,6 +65,10 @@ class Runner:
             self.layers = _read(folder / LAYERS)
             return self._outputs(_read(folder / OUTPUTS)), _found(_read(folder / DETECTIONS))
 
+    def outputs(self, picture: npt.NDArray[np.uint8]) -> dict[str, Int8]:
+        """The output tensors of one picture, by name."""
+        return self.run(picture)[0]
+
     def detect(self, picture: npt.NDArray[np.uint8]) -> Detections:
         """What the device finds in one picture, as shares of it."""
         return in_floats(self.run(picture)[1])
