@@ -133,7 +133,8 @@ def _layer(root: Any, number: int, before: NetLayer | None, reader: Reader) -> N
         return None
     if kind == "input":
         scaling = (reader.integers(group, key, -LARGEST_BIAS, LARGEST_BIAS) for key in ("weight", "bias"))
-        return NetLayer(place, kind, shape, neuron, *(_one(values, place, reader) for values in scaling))
+        factor, summand = (_one(values, place, reader) for values in scaling)
+        return NetLayer(place, kind, shape, neuron, factor, summand)
     moves = {} if kind == "dense" else _moves(group, reader)
     bias = reader.integers(group, "bias", -LARGEST_BIAS, LARGEST_BIAS)
     weight = reader.integers(group, "weight", LOWEST, HIGHEST)

@@ -27,6 +27,7 @@ PATIENCE = 6
 """How many times as long the clock may run on a busy machine."""
 MEMORY = 16 * MOST_BYTES
 ARRAYS = ("weight", "bias")
+PAIRS = ("shape", "stride", "pad", "dilation")
 
 
 def look_at_apart(path: Path, seconds: int = SECONDS) -> tuple[list[NetLayer], list[Problem]]:
@@ -48,10 +49,13 @@ def look_at_apart(path: Path, seconds: int = SECONDS) -> tuple[list[NetLayer], l
 
 
 def _layer(entry: dict[str, Any], numbers: BytesIO) -> NetLayer:
-    arrays = {key: _array(entry.pop(key), numbers) for key in ARRAYS}
-    neuron = entry.pop("neuron")
-    pairs = {key: tuple(entry.pop(key)) for key in ("shape", "stride", "pad", "dilation")}
-    return NetLayer(neuron=neuron and Neuron(**neuron), **arrays, **pairs, **entry)
+    given = dict(entry)
+    for key in ARRAYS:
+        given[key] = _array(given[key], numbers)
+    for key in PAIRS:
+        given[key] = tuple(given[key])
+    given["neuron"] = given["neuron"] and Neuron(**given["neuron"])
+    return NetLayer(**given)
 
 
 def _array(shape: list[int] | None, numbers: BytesIO) -> Ints | None:

@@ -136,15 +136,16 @@ def same_network(one: Network, other: Network) -> bool:
 def _same(one: Layer, other: Layer) -> bool:
     if not isinstance(one, Conv | Dense) or not isinstance(other, Conv | Dense):
         return one == other
-    if isinstance(one, Conv) and isinstance(other, Conv):
-        moves = [(c.stride, c.pad, c.dilation, c.groups) for c in (one, other)]
-    else:
-        moves = [type(one), type(other)]
     return (
-        moves[0] == moves[1]
+        _moves(one) == _moves(other)
         and (one.sigma, one.delay) == (other.sigma, other.delay)
         and (one.sigma or one.vth == other.vth)
         and np.array_equal(one.weight, other.weight)
         and (one.bias is None) == (other.bias is None)
         and (one.bias is None or other.bias is None or np.array_equal(one.bias, other.bias))
     )
+
+
+def _moves(layer: Weighted) -> tuple[object, ...]:
+    """How the kernel moves; nothing of a dense layer."""
+    return (layer.stride, layer.pad, layer.dilation, layer.groups) if isinstance(layer, Conv) else ()

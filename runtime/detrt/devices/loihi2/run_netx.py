@@ -34,7 +34,8 @@ def frames_of(source: Path, most: int | None) -> list[Any]:
     if source.suffix == ".npy":
         return list(np.load(source, allow_pickle=False)[:most])
     if source.suffix.lower() in VIDEOS:
-        video, found = cv2.VideoCapture(str(source)), []
+        video = cv2.VideoCapture(str(source))
+        found: list[Any] = []
         while most is None or len(found) < most:
             read, image = video.read()
             if not read:

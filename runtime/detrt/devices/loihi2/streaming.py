@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -31,16 +32,18 @@ class NetStream:
         self.latency = model.latency
         self._waiting: list[deque[Ints]] = [deque() for _ in model.nets]
         self._step = 0
-        self.neurons: dict[str, int] = {}
-        self.late: dict[str, int] = {}
+        neurons: dict[str, int] = {}
+        behind: dict[str, int] = {}
         for net in model.nets:
             late = 0
             for number, (layer, shape) in enumerate(zip(net.network.layers, net.network.shapes, strict=True)):
                 late += isinstance(layer, Conv | Dense)
                 if not isinstance(layer, Flatten) and not (isinstance(layer, Conv | Dense) and layer.sigma):
                     label = model.label(net, number)
-                    self.neurons[label], self.late[label] = prod(shape), late
+                    neurons[label], behind[label] = prod(shape), late
                 late += layer.delay if isinstance(layer, Conv | Dense) else 0
+        self.neurons: Mapping[str, int] = neurons
+        self.late: Mapping[str, int] = behind
 
     def step(self, frame: npt.NDArray[np.uint8]) -> tuple[Detections | None, Events]:
         """A frame u8 [height, width, channels] in the net's colour order goes in."""
