@@ -121,3 +121,13 @@ def test_the_chips_form_of_a_still_picture_does_not_depend_on_how_the_clip_is_cu
     whole = forward_in_time(net, tensors, clip, delay_shift=True)
     short = forward_in_time(net, tensors, clip[..., :4], delay_shift=True)
     assert torch.equal(whole[..., :4], short)
+
+
+def test_thresholds_of_channels_share_out_the_gradient_of_one_threshold():
+    values = torch.from_numpy(np.random.RandomState(0).normal(0, 0.2, [6, 2, 3, 4, 4]).astype(np.float32))
+    one = torch.tensor([0.1], requires_grad=True)
+    each = torch.full((3, 1, 1), 0.1, requires_grad=True)
+    for threshold in (one, each):
+        (delta(values, threshold, 0.2, 0.3) * values.cos()).sum().backward()
+    assert float(each.grad.abs().min()) > 0
+    torch.testing.assert_close(each.grad.sum().reshape(1), one.grad)

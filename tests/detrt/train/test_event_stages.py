@@ -151,3 +151,20 @@ def test_a_net_without_a_plan_or_of_another_size_is_refused():
     assert "detc check" in refusal.value.remedy
     with pytest.raises(DetrtError, match=r"\[n, 3, 28, 28, steps\]"):
         in_time()(torch.zeros(1, 3, 32, 32, 2))
+
+
+def test_several_nets_give_a_list_of_maps_and_count_for_themselves():
+    """Heads side by side: each net has cores of its own, though they share modules here."""
+    plan = tiny_events.plan()
+    plan["nets"] = [{**plan["nets"][0], "name": f"p{index}", "index": index} for index in (0, 1)]
+    stage = tiny_events.stage("time")
+    model = prepare(tiny_events.Tiny(), {"plan": plan}, stage).eval()
+    alone = prepare(tiny_events.Tiny(), {"plan": tiny_events.plan()}, stage).eval()
+    alone.load_state_dict(model.state_dict())
+    clip = torch.randn(1, 3, 28, 28, 2)
+    with torch.no_grad(), counting(model) as both, counting(alone) as one:
+        maps, map = model(clip)["p"], alone(clip)
+    assert all(torch.equal(found, map) for found in maps) and len(maps) == 2
+    figures, single = (counts.figures(lambda sums: sums) for counts in (both, one))
+    assert figures["events"] == 2 * single["events"] and figures["event_rate"] == single["event_rate"]
+    assert figures["events/p1.conv1"] == single["events/conv1"]
