@@ -10,6 +10,7 @@ from detc.codegen.model import model_source
 from detc.codegen.names import class_name, docstring, inert, unique
 from detc.codegen.readme import readme, stage_row
 from detc.codegen.slayer_net import slayer_source
+from detc.codegen.spelling import quoted
 from detc.semantics.program import Model, Program
 
 REQUIREMENTS = "detc[train]=={version}\n"
@@ -30,7 +31,7 @@ if __name__ == "__main__":
 def project_files(program: Program, model: Model, lock: Mapping[str, Any]) -> dict[str, str]:
     """Texts by path: spec.lock.json, model.py, README.md, requirements.txt and, where the spec has stages, train.py and
     evaluate.py; export.py where it also has a target, and slayer_net.py for one whose nets lava-dl trains. A model that a
-    stage trains besides the built one is in model_NAME.py. Equal for equal arguments.
+    stage trains besides the built one is in model_NAME.py, and slayer_net_NAME.py. Equal for equal arguments.
     """
     modules = {model.name: ("model", str(lock["model"]["class"]))}
     files = {
@@ -42,15 +43,21 @@ def project_files(program: Program, model: Model, lock: Mapping[str, Any]) -> di
         if name not in modules:
             modules[name] = (f"model_{name}", str(lock["models"][name]["class"]))
             files[f"model_{name}.py"] = model_source(program.models[name], modules[name][1])
-    slayer = slayer_source(lock) if lock["stages"] else None
-    if slayer is not None:
-        files["slayer_net.py"] = slayer
-    files |= _programs(lock, modules, slayer is not None)
+    slayer = {}
+    for name in modules if lock["stages"] else ():
+        source = slayer_source(lock, None if name == model.name else name)
+        if source is not None:
+            slayer[name] = modules[name][0].replace("model", "slayer_net", 1)
+            files[f"{slayer[name]}.py"] = source
+    files |= _programs(lock, modules, slayer)
     files["README.md"] = readme(model, lock, sorted(files))
     return files
 
 
-def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]], slayer: bool) -> dict[str, str]:
+def _programs(
+    lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]], slayer: Mapping[str, str]
+) -> dict[str, str]:
+    """The programs; `slayer` are the modules with nets in lava-dl's blocks by model."""
     if not lock["stages"]:
         return {}
     name = inert(str(lock["spec"]["name"]))
@@ -61,8 +68,10 @@ def _programs(lock: Mapping[str, Any], modules: Mapping[str, tuple[str, str]], s
     ]
     evaluate = [f"Scores a checkpoint of {name} on a split of its data: `python evaluate.py`."]
     export = [f"Writes artifacts/, the files that {name} needs on the device: `python export.py`."]
+    pairs = [f"{quoted(name)}: {quoted(module)}" for name, module in slayer.items()]
+    blocks = f", slayer={{{', '.join(pairs)}}}" if pairs else ""
     files = {
-        "train.py": _program(_table(train, lock), "main", imports, models, ', slayer="slayer_net"' * slayer),
+        "train.py": _program(_table(train, lock), "main", imports, models, blocks),
         "evaluate.py": _program(docstring(evaluate, 0), "evaluate_main", imports, models),
     }
     if lock["target"]:

@@ -28,16 +28,19 @@ sd = slayer.block.sigma_delta
 """.splitlines()
 
 
-def slayer_source(lock: Json) -> str | None:
-    """The text of slayer_net.py: a class for each net of the lock's plan; None where the plan has no nets in time."""
-    plan = lock["plan"]
+def slayer_source(lock: Json, model: str | None = None) -> str | None:
+    """The text of slayer_net.py: a class for each net of the plan of the lock's own model, or of another one by name; None where
+    the plan has no nets in time."""
+    described = lock["model"] if model is None else lock["models"][model]
+    plan = lock["plan"] if model is None else lock["plans"].get(model)
     if not plan or not plan.get("nets"):
         return None
-    gains = {node["name"]: node["attributes"].get("gain", 1) for node in lock["model"]["nodes"]}
-    name = inert(str(lock["spec"]["name"]))
+    gains = {node["name"]: node["attributes"].get("gain", 1) for node in described["nodes"]}
+    name = inert(str(model or lock["spec"]["name"]))
+    weights = "model.py" if model is None else f"model_{inert(model)}.py"
     said = [
         f"{name} in the blocks of lava-dl: written by detc {lock['detc']}, and yours to edit.",
-        "Where lava-dl is installed, stages with `quantize events` train through these blocks, with the weights of model.py. "
+        f"Where lava-dl is installed, stages with `quantize events` train through these blocks, with the weights of {weights}. "
         "Clips are [N, C, H, W, T].",
     ]
     lines = [*docstring(said, 0), *HEAD]

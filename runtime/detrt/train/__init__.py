@@ -17,10 +17,13 @@ tell_shortly()
 
 
 def main(
-    model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None, slayer: str | None = None
+    model: ModelClasses,
+    lock_path: str | Path,
+    argv: Sequence[str] | None = None,
+    slayer: Mapping[str, str] | None = None,
 ) -> int:
-    """Trains every stage of the lock; `argv` are the options of train.py, `slayer` the module with the nets in lava-dl's blocks.
-    Returns the exit code.
+    """Trains every stage of the lock; `argv` are the options of train.py, `slayer` the modules with
+    nets in lava-dl's blocks, by model. Returns the exit code.
     """
     from detrt.train.engine import main as train_main
 

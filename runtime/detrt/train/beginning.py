@@ -37,7 +37,7 @@ def first_model(context: Context, stage: Stage) -> nn.Module:
         load_weights(model, dict(found.tensors), Path(found.source))
         return model
     if found is not None:
-        found = _translated(context, found, model)
+        found = _translated(context, stage, found, model)
         transfer = match(model.state_dict(), found, stage.load)
         model.load_state_dict({**model.state_dict(), **transfer.weights()})
         kept = transfer.modules()
@@ -66,12 +66,12 @@ def _source(context: Context, stage: Stage) -> tuple[Found | None, bool]:
     return None, False
 
 
-def _translated(context: Context, found: Found, model: nn.Module) -> Found:
+def _translated(context: Context, stage: Stage, found: Found, model: nn.Module) -> Found:
     """Tensors under the model's names, where the device's own tools call them otherwise."""
     translate = getattr(context.backend, "translate", None)
     if translate is None:
         return found
-    translated: Mapping[str, Tensor] = translate(found.tensors, context.lock.raw, model.state_dict())
+    translated: Mapping[str, Tensor] = translate(found.tensors, context.lock.raw_of(stage.model), model.state_dict())
     return replace(found, tensors=translated)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,8 +32,8 @@ _MAY_CHANGE = {"span", "save_every", "gates", "epochs", "early_stop", "choose"}
 
 @dataclass(slots=True)
 class Context:
-    """`bases`: where relative data roots are looked for. `results`: of the stages that are done, by id. `slayer`: the module of
-    the project that has its nets in lava-dl's blocks.
+    """`bases`: where relative data roots are looked for. `results`: of the stages that are done, by id. `slayer`: the modules of
+    the project that have its nets in lava-dl's blocks, by model.
     """
 
     models: ModelClasses
@@ -47,7 +47,7 @@ class Context:
     make_task: TaskMaker
     backend: Backend | None
     workers: int
-    slayer: str | None = None
+    slayer: Mapping[str, str] | None = None
     results: dict[str, StageResult] = field(default_factory=dict)
     tasks: dict[tuple[str, str], Task] = field(default_factory=dict)
     _hashes: dict[str, str] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from detrt.errors import DetrtError
@@ -20,10 +20,13 @@ from detrt.train.run import Run
 
 
 def main(
-    model: ModelClasses, lock_path: str | Path, argv: Sequence[str] | None = None, slayer: str | None = None
+    model: ModelClasses,
+    lock_path: str | Path,
+    argv: Sequence[str] | None = None,
+    slayer: Mapping[str, str] | None = None,
 ) -> int:
     """Trains; what a generated `train.py` calls. Returns the exit code: 0 done, 1 a mistake or a failed gate, 130
-    interrupted. `slayer` is the module with the nets in lava-dl's blocks, where the project has one.
+    interrupted. `slayer` are the project's modules with nets in lava-dl's blocks, by model.
     """
     options = parse_options(sys.argv[1:] if argv is None else argv)
     return train(model, Path(lock_path), options, slayer=slayer)
@@ -34,7 +37,7 @@ def train(
     lock_path: Path,
     options: Options,
     make_task: TaskMaker = lock_task,
-    slayer: str | None = None,
+    slayer: Mapping[str, str] | None = None,
 ) -> int:
     """As `main`, from options that are already read."""
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -42,7 +43,7 @@ class Run:
         options: Options,
         processes: Processes,
         make_task: TaskMaker,
-        slayer: str | None = None,
+        slayer: Mapping[str, str] | None = None,
     ) -> None:
         self.lock, self.options, self.processes = lock, options, processes
         self.progress = Progress(processes.first, options.quiet, options.print_every)

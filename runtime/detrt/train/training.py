@@ -96,7 +96,8 @@ def _begun(context: Context, number: int, stage: Stage) -> tuple[TrainingStage, 
 def _engine(context: Context, stage: Stage, model: nn.Module) -> str | None:
     """Whose code trains a stage that runs in time, where the device package knows of several."""
     choose = getattr(context.backend, "choose_engine", None)
-    chosen = choose(model, context.options.engine, context.slayer) if choose is not None else None
+    module = (context.slayer or {}).get(stage.model)
+    chosen = choose(model, context.options.engine, module) if choose is not None else None
     if chosen is None:
         return None
     name, why = chosen

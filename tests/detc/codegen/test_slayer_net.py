@@ -49,7 +49,7 @@ def source_of(*layers: dict[str, Any], name: str = "network") -> str:
 def test_the_blocks_of_yolo_kp(golden):
     files = files_of(ROOT / "specs/yolo_kp.det", "kapoho_point", classes="11")
     golden("codegen/yolo_kp_slayer_net.py.txt", files["slayer_net.py"])
-    assert 'main(YoloKp, LOCK, slayer="slayer_net")' in files["train.py"]
+    assert 'main(YoloKp, LOCK, slayer={"yolo_kp": "slayer_net"})' in files["train.py"]
     assert max(map(len, files["slayer_net.py"].splitlines())) <= 120
 
 
@@ -60,9 +60,43 @@ def test_it_is_laid_out_as_the_usual_formatters_do(tmp_path):
     assert done.returncode == 0, done.stdout
 
 
+TWO = """
+use std.sdnn as sdnn
+
+data shapes = data.synthetic(train = 4 images, val = 2 images, size = 64x64, steps = 2)
+
+model kp extends detector {
+  input clip: u8[3, 64, 64] = frames(steps = 2, order = rgb, mean = imagenet.mean, std = imagenet.std)
+  output p = clip |> sdnn.single_head(4, 3)
+  head yolo_sdnn on p { anchors = [(0.28, 0.22), (0.38, 0.48), (0.90, 0.78)]  classes = 3 }
+}
+model half = prune(kp, channels = 1 / 2)
+
+train big on kp { data = shapes  batch = 2  stage tune { epochs = 1  quantize events = sigma_delta } }
+train cut on half {
+  data = shapes  batch = 2
+  stage cut { start = big.tune.best  prune channels = l2 }
+  stage again { start = cut.best  epochs = 1  quantize events = sigma_delta }
+}
+deploy one on loihi2.kapoho_point { model = half }
+deploy two on loihi2.kapoho_point { model = kp }
+"""
+
+
+def test_every_model_that_trains_in_time_has_blocks_of_its_own(tmp_path):
+    (tmp_path / "two.det").write_text(TWO)
+    done = compile_spec(tmp_path / "two.det")
+    assert done.model is not None and done.graph is not None and done.fits, done.findings
+    lock = lock_of(done.program, done.model, done.graph, done.program.target, done.plan, plans=done.plans)
+    files = project_files(done.program, done.model, lock)
+    assert 'slayer={"half": "slayer_net", "kp": "slayer_net_kp"})' in files["train.py"]
+    assert "sd.Conv(neuron, 3, 2, 3, " in files["slayer_net.py"] and "model.py" in files["slayer_net.py"]
+    assert "sd.Conv(neuron, 3, 4, 3, " in files["slayer_net_kp.py"] and "model_kp.py" in files["slayer_net_kp.py"]
+
+
 def test_a_project_of_another_target_has_none():
-    files = files_of(ROOT / "specs/yolo_kp.det", None)
-    assert "slayer_net.py" not in files and "main(YoloKp, LOCK)" in files["train.py"]
+    files = files_of(ROOT / "specs/gnetdet224.det", "gti5801")
+    assert "slayer_net.py" not in files and "main(Gnetdet224, LOCK)" in files["train.py"]
 
 
 def test_several_nets_are_a_class_each():
