@@ -56,7 +56,9 @@ def compared(seed: int) -> dict[str, Any]:
     }
     for name, tensor in own.items():
         if tensor.requires_grad:
-            scale = [float(own[n].grad.abs().max()) for n in (name, name.replace("weight_v", "weight_g"))]
+            # The gradient of a length is what is left of those of its direction, which may be many times as large.
+            parts = {name, name.replace("weight_v", "weight_g"), name.replace("weight_g", "weight_v")}
+            scale = [float(own[n].grad.abs().max()) for n in parts]
             error = float((tensor.grad - theirs[name].grad).abs().max())
             found["gradients"][name] = error / max(*scale, 1e-30)
     still = {name: tensor.clone() for name, tensor in theirs.items() if name.endswith("running_mean")}
