@@ -26,12 +26,14 @@ def holds_code(folder: Path) -> bool:
 def measured(artifacts: Path, on: Sequence[str]) -> dict[str, Any] | str:
     """All figures as plain values; a sentence where nothing could be measured. Prints them."""
     from detc.targets.stm32.latencies import board_times
+    from detrt.devices.artifacts_folder import check_manifest
     from detrt.devices.stm32.c.description import read_description
     from detrt.devices.stm32.c.machines import machine
     from detrt.devices.stm32.c.profiling import profile
     from detrt.errors import DetrtError
 
     try:
+        check_manifest(artifacts, (CODE.as_posix(),), "a microcontroller")
         said = read_description(artifacts / "c")
         machines = [machine(name) for name in on or MACHINES]
     except DetrtError as error:

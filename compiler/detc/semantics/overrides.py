@@ -120,9 +120,9 @@ class Overrides:
                     remedy += f"; it has {', '.join(params)}"
                 found.append(REFUSED(override.span, name=name, remedy=remedy))
             else:
-                found.append(
-                    UNKNOWN(override.span, name=name, actual=name, remedy=did_you_mean(name, tuple(self.known)))
-                )
+                inner = sorted(known for known in self.known if known.endswith(f".{name}"))
+                remedy = f"did you mean `{inner[0]}`?" if inner else did_you_mean(name, tuple(self.known))
+                found.append(UNKNOWN(override.span, name=name, actual=name, remedy=remedy))
         return found
 
 

@@ -64,6 +64,10 @@ def test_a_tflite_file_gives_its_raw_outputs(capsys: pytest.CaptureFixture[str])
     expected = model.run(seen)
     found = raw_outputs("mine")
     assert found.keys() == expected.keys() and all(np.array_equal(found[name], expected[name]) for name in found)
+    with Path("mine/c/network.c").open("a") as stream:
+        stream.write("/* changed */\n")
+    assert main(["benchmark", "mine"]) == 1
+    assert "network.c" in capsys.readouterr().err
 
 
 def test_an_onnx_file_with_quantisers_is_multiplied_as_it_says() -> None:

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from detc.cli import main
@@ -105,3 +106,35 @@ def test_an_imported_net_is_trained_quantised_and_built(tmp_path: Path, monkeypa
     assert begun["left"] == {} and begun["unused"] == []
     assert main(["export", "mine.det", *target]) == 0
     assert (build / "artifacts/MANIFEST.json").is_file() and (build / "artifacts/program.npz").is_file()
+
+
+def test_weights_that_are_no_numbers_are_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    weights = np.zeros((4, 3, 3, 3), np.float32)
+    weights[1, 2, 0, 0] = np.nan
+    onnx_file(Path("nan.onnx"), "y = Conv (x, w)", w=weights)
+    for command in (["check", "nan.onnx"], ["import", "nan.onnx", "-o", "x.det"]):
+        assert main(command) == 1
+        said = " ".join(capsys.readouterr().out.split())
+        assert "IMP201" in said and "`y_out.weight` hold numbers that are none" in said
+
+
+def test_a_slope_for_all_channels_is_taken_and_one_for_each_is_told_with_all_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pytest.importorskip("onnx")
+    monkeypatch.chdir(tmp_path)
+    one = "a = Conv (x, w)\ny = PRelu (a, s)"
+    onnx_file(Path("one.onnx"), one, w=(4, 3, 3, 3), s=np.full((4, 1, 1), 0.25, np.float32))
+    assert main(["import", "one.onnx", "-o", "one.det"]) == 0
+    assert "leaky(0.25)" in Path("one.det").read_text()
+    body = "a = Conv (x, w)\nb = PRelu (a, s)\nc = Erf (b)\ny = ConvTranspose (c, v)"
+    slopes = np.arange(4, dtype=np.float32).reshape(4, 1, 1)
+    onnx_file(Path("more.onnx"), body, w=(4, 3, 3, 3), v=(4, 2, 2, 2), s=slopes)
+    capsys.readouterr()
+    assert main(["check", "more.onnx"]) == 1
+    said = " ".join(capsys.readouterr().out.split())
+    assert all(word in said for word in ("PRelu at `b` has a slope a channel", "Erf at `c`", "ConvTranspose at `y`"))

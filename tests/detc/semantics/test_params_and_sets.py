@@ -98,3 +98,12 @@ def test_a_parameter_may_hold_an_op(tmp_path: Path) -> None:
     graphs = [program_of(tmp_path, text, sets).models["tiny"].graph for sets in ({}, {"act": "silu"})]
     assert [node.op.name for node in graphs[0]][2] == "relu"
     assert [node.op.name for node in graphs[1]][2] == "silu"
+
+
+def test_the_last_word_of_a_path_names_the_path(tmp_path: Path) -> None:
+    from detc.compilation import compile_spec
+    from detc.library import library_folder
+
+    found = compile_spec(library_folder() / "st_yolo_lc_v1.det", "stm32h747i_disco", {"tool": "10.0"}).findings
+    (unknown,) = [finding for finding in found if finding.code == "PAR110"]
+    assert unknown.help == "did you mean `target.tool`?"

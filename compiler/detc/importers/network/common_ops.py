@@ -47,6 +47,14 @@ def activation(word: str) -> Handler:
     return handler
 
 
+def prelu(t: Translation, op: ForeignOp) -> None:
+    """With one slope for all channels: a leaky ReLU."""
+    slopes = t.constant(op.inputs[1]).real().reshape(-1)
+    if not len(slopes) or (slopes != slopes[0]).any():
+        raise Untranslatable("has a slope a channel; one for all could be taken (leaky)")
+    t.give(op, t.act(op.inputs[0], "leaky", slope=float(f"{slopes[0]:.6g}")))
+
+
 def resized(t: Translation, source: str, size: tuple[int, int], bilinear: bool) -> int:
     node = t.map(source)
     _, height, width = t.draft(node).type.shape

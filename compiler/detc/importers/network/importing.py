@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,11 +17,13 @@ from detc.importers.network.translating import UNSUPPORTED, translate, unsupport
 from detc.importers.network.values import Constant, Parts, Untranslatable
 from detc.importers.network.views import View
 from detc.importers.reading import read_network
-from detc.importers.unreadable import short
+from detc.importers.unreadable import UNREADABLE, short
 from detc.ir.graph import Graph
 from detc.semantics.program import Model
 from detc.syntax.format import format_file
 
+NAMED = 4
+"""Weights that a message names."""
 TOLD = Rule(
     "IMP206",
     "note",
@@ -81,8 +83,21 @@ def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> I
         return [
             UNSUPPORTED(None, count="what the file gives", have="has", actual=str(error), remedy="name other --outputs")
         ]
+    if spoilt := _without_numbers(finished.weights):
+        remedy = "look at the training that made it, and export the model again"
+        return [UNREADABLE(None, path=short(path.name), format=model.format, reason=spoilt, remedy=remedy)]
     told = [TOLD(None, actual=note) for note in (*notes, *found.notes)]
     return Imported(name, text, model, finished.graph, finished.weights, finished.ranges, told)
+
+
+def _without_numbers(weights: Mapping[str, Lazy]) -> str:
+    """Which weights are NaN or infinite, in words; "" for none. Reads them all."""
+    import numpy as np
+
+    spoilt = [name for name, read in weights.items() if not np.isfinite(read()).all()]
+    named = ", ".join(f"`{short(name)}`" for name in spoilt[:NAMED])
+    more = f" and {len(spoilt) - NAMED} more" if len(spoilt) > NAMED else ""
+    return f"{named}{more} hold numbers that are none (NaN or infinity)" if spoilt else ""
 
 
 def _output_name(name: str, format: str, number: int, taken: set[str]) -> str:

@@ -7,11 +7,12 @@ from detc.diagnostics import Rule
 UNSUPPORTED = Rule(
     "STM301",
     "error",
-    """`{name}` is a {actual}, and there is no int8 kernel for it
+    """`{name}` is a {actual}, and detc's C code has no int8 kernel for it
 
     The C code knows convolutions (dense, grouped, depthwise), fully connected layers, pools, sums and products, concatenation,
     upsampling, borders of zeros, channel slices and shuffles, space to depth, and every activation that looks at one value alone.
-    Batch norm is folded into the convolution right before it.""",
+    Batch norm is folded into the convolution right before it. On a part with a neural processor, such as the STM32N6, this C code
+    runs on the core beside it, and what the processor's own compiler could do is not judged here.""",
     help="take it out, or replace it by one of these",
 )
 ONE_INPUT = Rule(
