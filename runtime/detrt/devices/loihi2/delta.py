@@ -77,7 +77,8 @@ class _Delta(torch.autograd.Function):
         beyond = changes.abs() - threshold
         peak = -changes * (scale * torch.exp(-beyond.abs() / tau)) / threshold
         each = torch.where(beyond > 0, peak, -changes.sign()) * sent
-        return value, each.sum_to_size(threshold.shape), None, None
+        # Of many terms of either sign little may be left.
+        return value, each.double().sum_to_size(threshold.shape).to(each.dtype), None, None
 
 
 def delta(value: Tensor, threshold: Tensor, tau: float = 1.0, scale: float = 1.0) -> Tensor:
