@@ -16,7 +16,7 @@ HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 import smoke  # noqa: E402
-from table import table_of  # noqa: E402
+from table import markdown, rows_of  # noqa: E402
 
 from detrt.data.opening import open_dataset  # noqa: E402
 from detrt.files import write_png  # noqa: E402
@@ -77,9 +77,9 @@ def main() -> int:
     past = ["--past-gate"] if found.smoke else []  # a net that has learned nothing sends more than it should
     where = ("--target", TARGET, "--build", build, "--data-root", data, "--name", "run")
     smoke.detc("train", SPEC, *where, *past, *changes)
-    text = table_of(build)
-    (found.out / "table.md").write_text(text, encoding="utf-8")
-    print(text)
+    text = markdown(rows_of(build))
+    (found.out / "table.md").write_text(text + "\n", encoding="utf-8")
+    print(f"\n{text}")
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -40,3 +41,17 @@ def test_the_story_of_a_pruned_net_in_time_reaches_its_table(tmp_path: Path) -> 
         assert 0 < figures[stage]["event_rate"] < 1 and figures[stage]["synops"] > 0
     wide, cut, tuned = (line.split(" | ") for line in table)
     assert wide[2] == "1.41 M" and cut[2] == tuned[2] == "0.38 M"
+
+
+def test_the_readme_of_the_story_shows_what_is_recorded() -> None:
+    folder = EXAMPLES / "bdd-loihi2"
+    spec = importlib.util.spec_from_file_location("bdd_loihi2_table", folder / "table.py")
+    assert spec is not None and spec.loader is not None
+    table = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(table)
+    rows = json.loads((folder / "recorded" / "shapes.json").read_text(encoding="utf-8"))
+    assert f"<!-- recorded -->\n{table.markdown(rows)}\n<!-- end -->" in (folder / "README.md").read_text(
+        encoding="utf-8"
+    )
+    wide, cut, tuned = rows
+    assert tuned["map50"] > cut["map50"] and tuned["macs"] * 3 < wide["macs"] and tuned["cores"] < wide["cores"]
