@@ -67,9 +67,9 @@ def _class(name: str, net: Json, gains: Mapping[str, float]) -> Iterator[str]:
             yield from statement(_parameters(values, neurons), 8, f"{called} = ")
             neurons[called] = values
     synapses = {_synapse(layer): "" for layer in layers if layer.get("neuron") and layer["type"] != "input"}
-    for words in synapses:
-        synapses[words] = unique("synapse", list(synapses.values()))
-        yield f"        {synapses[words]} = {{{', '.join(words)}}}"
+    for common in synapses:
+        synapses[common] = unique("synapse", list(synapses.values()))
+        yield f"        {synapses[common]} = {{{', '.join(common)}}}"
     late = 0
     yield "        self.input_blocks = nn.Sequential("
     for layer in layers:

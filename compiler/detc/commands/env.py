@@ -41,7 +41,11 @@ def run(args: argparse.Namespace) -> int:
             found = look(program_in(place))
             print(f"{program_in(place)}: " + ", ".join(f"{name} {version}" for name, version in found.items()))
             return OK
-        say = (lambda line: None) if args.quiet else (lambda line: print(line, flush=True))
+
+        def say(line: str) -> None:
+            if not args.quiet:
+                print(line, flush=True)
+
         made = make(place, args.python, say)
         say(f"{place}: ready" if made else f"{place}: nothing to do")
     except NotMade as problem:

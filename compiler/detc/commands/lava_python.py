@@ -81,12 +81,12 @@ def _found(folder: Path) -> Path | None:
 
 def _torch_of(program: Path, paths: Sequence[str]) -> str | None:
     """The version of torch beside the lava-dl of an interpreter; None where it has not all that train.py needs."""
-    question = {"capture_output": True, "text": True, "timeout": PATIENCE, "env": _environment(paths)}
+    command, around = [str(program), "-c", QUESTION], _environment(paths)
     try:
-        asked = subprocess.run([program, "-c", QUESTION], **question)
+        asked = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, env=around)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return None if asked.returncode else str(asked.stdout).strip()
+    return None if asked.returncode else asked.stdout.strip()
 
 
 def _own_code() -> list[str]:

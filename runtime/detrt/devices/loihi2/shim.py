@@ -79,11 +79,12 @@ def _hashable_byte_encoder() -> Iterator[None]:
             options["unsafe_hash"] = True
         return original(cls, **options)
 
-    dataclasses.dataclass = dataclass  # type: ignore[assignment]
+    module: Any = dataclasses
+    module.dataclass = dataclass
     try:
         yield
     finally:
-        dataclasses.dataclass = original
+        module.dataclass = original
 
 
 def _stand_in_for_torchvision() -> None:
@@ -103,7 +104,6 @@ def _stand_in_for_torchvision() -> None:
 
 def _name_trapz() -> None:
     """numpy 2.4 has `np.trapz` only by its new name; lava-dl's average precision calls the old one."""
-    import numpy
-
+    numpy: Any = import_module("numpy")
     if not hasattr(numpy, "trapz"):
         numpy.trapz = numpy.trapezoid

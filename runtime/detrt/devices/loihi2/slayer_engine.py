@@ -51,7 +51,8 @@ class SlayerEngine:
         given = self._given(net, tensors, made)
         for layer, block in placed(net):
             if layer.neuron is not None and layer.neuron.norm:
-                made.get_submodule(f"{block}.neuron.norm").update = layer.neuron.module not in still
+                norm: Any = made.get_submodule(f"{block}.neuron.norm")
+                norm.update = layer.neuron.module not in still
         hooks = self._watched(net, made, see, x.shape[-1]) if see is not None else []
         try:
             output: Tensor = torch.func.functional_call(made, given, (x,))
