@@ -64,7 +64,7 @@ def test_printed_blocks_give_what_the_own_forward_gives(lava_python, tmp_path):
         assert record["means"] < 1e-6, seed
         for name, error in record["gradients"].items():
             # Float rounding in sums of hundreds of terms, of a threshold of thousands of either sign.
-            assert error <= (1e-5 if name.endswith("threshold") else 5e-6), (seed, name)
+            assert error <= (1e-4 if name.endswith("threshold") else 1e-5), (seed, name)
 
 
 def test_the_tensors_of_a_net_have_lava_dls_names_and_shapes():
