@@ -106,6 +106,9 @@ def _walk(done: Compilation, name: str, values: list[str], at: int, attempt: Att
     step, need = 0, need_of(done)
     while left and 0 <= at < len(values):
         one = _tried(done, name, values[at], attempt)
+        if not one.legal and not step and at:
+            at, left, step = at - 1, left - 1, -1  # so little may be refused, such as no channel at all
+            continue
         if not one.legal or one.macs >= done.metrics["macs"]:
             return  # no param of the net's size, or one that does not stand alone
         yield one

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from textwrap import TextWrapper
 
 from detc.diagnostics.finding import Finding
 from detc.diagnostics.grouping import Group, group
 from detc.diagnostics.span import Source, Span
 from detc.diagnostics.visible import expand, visible
 
+WIDTH, NARROWEST = 100, 40
+"""Columns where no terminal says how many it has, and the fewest that text is wrapped to."""
 LONGEST_LINE = 120
 PLACES_SHOWN = 4
 _COLORS = {
@@ -23,27 +26,32 @@ _COLORS = {
 
 
 def render(
-    findings: Iterable[Finding], sources: Mapping[str, Source], color: bool = False, grouped: bool = True
+    findings: Iterable[Finding],
+    sources: Mapping[str, Source],
+    color: bool = False,
+    grouped: bool = True,
+    width: int = WIDTH,
 ) -> str:
     """All findings, a blank line between two, each line ended. Equal ones are told once ("and 14 more") unless `grouped`
-    is false. A span whose file is not among `sources` (by path) is named without its text."""
-    text = _Text(sources, color)
+    is false. A span whose file is not among `sources` (by path) is named without its text. Messages and remedies are wrapped
+    to `width` columns; lines of a source stay whole."""
+    text = _Text(sources, color, width)
     groups = group(findings) if grouped else [Group(finding, ()) for finding in findings]
     return "\n".join(text.finding(g) for g in groups)
 
 
 class _Text:
-    def __init__(self, sources: Mapping[str, Source], color: bool) -> None:
+    def __init__(self, sources: Mapping[str, Source], color: bool, width: int) -> None:
         self.sources = sources
         self.color = color
+        self.width = width
         self.lines: dict[str, list[str]] = {}
 
     def finding(self, group: Group) -> str:
         finding = group.first
-        head = self._paint(finding.level, f"{finding.level}[{finding.code}]") + self._paint(
-            "bold", f": {_lines(finding.message)}"
-        )
-        parts = [head]
+        name = f"{finding.level}[{finding.code}]"
+        message = _lines(finding.message, self.width, len(name) + 2)
+        parts = [self._paint(finding.level, name) + self._paint("bold", f": {message}")]
         marks = [(related.span, "-", related.label, "related") for related in finding.related]
         if finding.span is not None:
             marks.insert(0, (finding.span, "^", finding.label, finding.level))
@@ -55,7 +63,7 @@ class _Text:
         if group.others:
             parts.append(self._paint("note", _others(group)))
         if finding.help:
-            parts.append(self._paint("help", "help") + f": {_lines(finding.help, '      ')}")
+            parts.append(self._paint("help", "help") + f": {_lines(finding.help, self.width, 6, '      ')}")
         return "\n".join(parts) + "\n"
 
     def _snippet(self, span: Span, sign: str, label: str, style: str, gutter: int, before: Span | None) -> list[str]:
@@ -112,6 +120,23 @@ def _others(group: Group) -> str:
     return f"and {len(group.others)} more: {shown}{', ...' if len(places) > PLACES_SHOWN else ''}"
 
 
-def _lines(text: str, indent: str = "  ") -> str:
-    """Text that may have line ends of ours, made visible line by line."""
-    return f"\n{indent}".join(visible(line) for line in text.split("\n"))
+def _lines(text: str, width: int, taken: int, indent: str = "  ") -> str:
+    """Text with line ends of ours, made visible line by line and wrapped; of the first line so many columns are taken."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        first = " " * taken if not lines else indent
+        lines += _wrapper(width, first, indent).wrap(visible(line)) or [indent]
+    return "\n".join(lines)[taken:]
+
+
+def _wrapper(width: int, first: str, indent: str) -> TextWrapper:
+    return TextWrapper(
+        max(width, NARROWEST),
+        initial_indent=first,
+        subsequent_indent=indent,
+        break_long_words=False,
+        break_on_hyphens=False,
+        expand_tabs=False,
+        replace_whitespace=False,
+        drop_whitespace=True,
+    )

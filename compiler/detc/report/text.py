@@ -45,7 +45,8 @@ def report_text(
             parts += [target_table(entry, terminal) for entry in compilation.tables]
             parts.append(timeline_text(compilation.timeline, terminal))
     if findings:
-        parts.append(render_findings(findings, compilation.program.sources, terminal.color, not full).rstrip("\n"))
+        text = render_findings(findings, compilation.program.sources, terminal.color, not full, terminal.width)
+        parts.append(text.rstrip("\n"))
     return "\n\n".join(part for part in parts if part) + "\n"
 
 

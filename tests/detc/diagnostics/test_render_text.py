@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 
-from detc.diagnostics import Finding, Related, Source, Span
+from detc.diagnostics import Finding, Related, Rule, Source, Span
 from detc.diagnostics.render_text import render
 
 MINE = Source(
@@ -102,3 +102,12 @@ def test_two_things_said_of_one_place_are_both_told() -> None:
     lacks = Finding("SYN999", "error", "no images", place, help="add `images = 500`")
     early = Finding("SYN999", "error", "no stage before", place, help="add `start = STAGE.best`")
     assert render([lacks, early, lacks], SOURCES).count("error[") == 2
+
+
+def test_messages_and_remedies_are_wrapped_and_sources_are_not() -> None:
+    words = " ".join(["word"] * 60)
+    text = render([Rule("TST998", "error", words, help=words)(None)], {}, width=60)
+    lines = text.splitlines()
+    assert len(lines) > 8 and max(map(len, lines)) <= 60
+    assert lines[0].startswith("error[TST998]: word") and lines[1].startswith("  word")
+    assert " ".join(text.split()).count("word") == 120

@@ -99,7 +99,7 @@ def _check(program: Program, folder: Path) -> None:
 
 def _description(lock: Mapping[str, Any], program: Program, names: list[str]) -> dict[str, Any]:
     model = lock["model"]
-    head = next(iter(model.get("heads") or ()), {})
+    head: Mapping[str, Any] = next(iter(model.get("heads") or ()), {})
     described = {key: value for key, value in model["input"].items() if key != "span"}
     return {
         "schema": SCHEMA,
