@@ -76,7 +76,8 @@ def _exported(compilation: Compilation, imported: Imported, out: Path) -> int:
         lock: dict[str, Any] = json.loads(json.dumps(lock_of(program, model, graph, program.target, compilation.plan)))
         with busy(f"writing {out}"):
             state = {name: read() for name, read in imported.weights.items()}
-            report = package.export_imported(lock, state, imported.ranges, out)
+            steps = {name: read() for name, read in imported.steps.items()}
+            report = package.export_imported(lock, state, imported.ranges, out, steps)
     except Unreadable as error:
         return refuse(str(error), error.remedy)
     except DetrtError as error:

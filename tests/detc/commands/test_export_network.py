@@ -6,6 +6,7 @@ import json
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ pytest.importorskip("torch")
 cv2 = pytest.importorskip("cv2")
 
 from detc.cli import main  # noqa: E402
-from foreign_nets import lite_net, onnx_file  # noqa: E402
+from foreign_nets import Lite, lite_net, onnx_file  # noqa: E402
 
 BOARD = ("--target", "stm32h747i_disco")
 
@@ -41,6 +42,12 @@ def picture(height: int, width: int) -> np.ndarray:
     made = np.kron(blocks, np.ones((height // 8, width // 8, 1), np.uint8))
     cv2.imwrite("p.png", made[:, :, ::-1])
     return made
+
+
+def layers(artifacts: str) -> list[Any]:
+    from detrt.devices.stm32.artifacts import load_artifacts
+
+    return [step for step in load_artifacts(artifacts).program.steps if hasattr(step, "weight")]
 
 
 def raw_outputs(artifacts: str, *more: str) -> dict[str, np.ndarray]:
@@ -73,7 +80,7 @@ def test_a_tflite_file_gives_its_raw_outputs(capsys: pytest.CaptureFixture[str])
 def test_an_onnx_file_with_quantisers_is_multiplied_as_it_says() -> None:
     pytest.importorskip("onnx")
     weights = np.random.default_rng(1).integers(-99, 100, (4, 3, 3, 3)).astype(np.int8)
-    weights[:, 1, 1, 1] = 127  # as quantisers have it: the largest of a channel is the largest number
+    weights[1, 0, 0, 0], weights[2, 0, 0, 0] = 127, -128  # else no channel reaches the end of its numbers
     numbers = {name: np.asarray(value) for name, value in NUMBERS.items()}
     onnx_file(Path("net.onnx"), QDQ, shape=(1, 3, 16, 16), w=weights, **numbers)
     assert main(["export", "net.onnx", *BOARD]) == 0
@@ -81,8 +88,30 @@ def test_an_onnx_file_with_quantisers_is_multiplied_as_it_says() -> None:
     windows = np.lib.stride_tricks.sliding_window_view(seen, (3, 3), axis=(0, 1))[::2, ::2]
     sums = np.einsum("yxcij,ocij->yxo", windows, weights.astype(np.int64))
     exact = np.clip(sums * (0.01 / 255 / 0.02), -128, 127)
+    assert np.array_equal(layers("artifacts")[0].weight, weights.transpose(0, 2, 3, 1))
     (found,) = raw_outputs("artifacts").values()
     assert np.abs(found - exact).max() <= 0.5 + 1e-6, "rounded once, to the nearest"
+
+
+@pytest.mark.parametrize("places", [(0,), (0, 1, 2, 3, 4)])
+def test_weights_keep_the_numbers_of_the_file(places: tuple[int, ...]) -> None:
+    """A scale a tensor or a channel; no weight reaches 127, and one channel has none but zeros."""
+    weights = np.random.default_rng(2).integers(-60, 61, (5, 3, 3, 3)).astype(np.int8)
+    weights[3] = 0
+    scales = np.array([0.01, 0.003, 0.02, 0.5, 0.0007], np.float32)[list(places)]
+    bias = np.arange(-200, 300, 100, dtype=np.int32)
+    net = Lite()
+    picture = net.tensor("picture", (1, 8, 8, 3), "u8", None, ((1 / 255,), (0,), 0))
+    w = net.constant("w", weights.transpose(0, 2, 3, 1), (scales, np.zeros(len(places)), 0))
+    b = net.constant("b", bias, (scales * np.float32(1 / 255), np.zeros(len(places)), 0))
+    out = net.tensor("net/out", (1, 4, 4, 5), "i8", None, ((0.05,), (3,), 0))
+    net.op("CONV_2D", [picture, w, b], out, stride_w=2, stride_h=2, padding="SAME")
+    Path("net.tflite").write_bytes(net.bytes([picture], [out]))
+    assert main(["export", "net.tflite", *BOARD]) == 0
+    (step,) = layers("artifacts")
+    assert np.array_equal(step.weight, weights.transpose(0, 2, 3, 1))
+    # The program's bytes begin at -128, those of the file's picture at 0.
+    assert np.array_equal(step.bias, bias)
 
 
 def test_what_cannot_be_exported_says_why(capsys: pytest.CaptureFixture[str]) -> None:

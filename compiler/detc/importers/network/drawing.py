@@ -45,6 +45,8 @@ class Draft:
     label: str = ""
     weights: dict[str, Lazy] = field(default_factory=dict)
     module: int | None = None
+    steps: Lazy | None = None
+    """What one step of its weights stands for, float64 an output channel, where the file has them as whole numbers."""
     range: tuple[float, float] | None = None
     tensor: str = ""
     """The file's tensor that it first gave."""
@@ -192,9 +194,10 @@ class Drawing:
         if not isinstance(op, Conv | Linear) or draft.module is not None or node in self.lent:
             return False
         self.private.add(node)
-        old, bias = draft.weights["weight"], draft.weights.get("bias")
+        old, bias, steps = draft.weights["weight"], draft.weights.get("bias"), draft.steps
         sides = (-1, *(1,) * (3 if isinstance(op, Conv) else 1))
         draft.weights["weight"] = lambda: (old().astype(np.float64) * factor.reshape(sides)).astype(np.float32)
+        draft.steps = steps and (lambda: steps() * np.abs(factor))
         before = bias or (lambda: np.zeros(1))
         draft.weights["bias"] = lambda: (before().astype(np.float64) * factor + summand).astype(np.float32)
         from dataclasses import replace

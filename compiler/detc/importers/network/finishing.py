@@ -34,6 +34,8 @@ class Finished:
     graph: Graph
     weights: dict[str, Lazy]
     ranges: dict[str, tuple[float, float]]
+    steps: dict[str, Lazy]
+    """Of weights that the file has as whole numbers: what one step stands for, by the same keys."""
 
 
 def finish(drawing: Drawing, outputs: Outputs, name: str, picture: Input) -> Finished:
@@ -50,6 +52,7 @@ def finish(drawing: Drawing, outputs: Outputs, name: str, picture: Input) -> Fin
     graph.add(Node(FRAME, picture, (), drawing.drafts[first].type))
     weights: dict[str, Lazy] = {}
     ranges: dict[str, tuple[float, float]] = {}
+    steps: dict[str, Lazy] = {}
     for group in groups:
         for number in group:
             draft = drawing.drafts[number]
@@ -59,12 +62,14 @@ def finish(drawing: Drawing, outputs: Outputs, name: str, picture: Input) -> Fin
                 Node(names[number], draft.op, inputs, draft.type, scope=names[number].rpartition(".")[0], module=owner)
             )
             if not owner:
-                kept = drawing.drafts[draft.module].weights if draft.module is not None else draft.weights
-                weights |= {f"{names[number]}.{key}": lazy for key, lazy in kept.items()}
+                kept = drawing.drafts[draft.module] if draft.module is not None else draft
+                weights |= {f"{names[number]}.{key}": lazy for key, lazy in kept.weights.items()}
+                if kept.steps is not None:
+                    steps[f"{names[number]}.weight"] = kept.steps
         ranges |= _ranges([(names[number], drawing.drafts[number]) for number in group])
     if drawing.drafts[first].range:
         ranges[FRAME] = drawing.drafts[first].range  # type: ignore[assignment]
-    return Finished(graph, weights, ranges)
+    return Finished(graph, weights, ranges, steps)
 
 
 def _ranges(group: Sequence[tuple[str, Draft]]) -> dict[str, tuple[float, float]]:

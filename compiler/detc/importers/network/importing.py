@@ -46,6 +46,8 @@ class Imported:
     weights: dict[str, Lazy]
     ranges: dict[str, tuple[float, float]]
     notes: list[Finding] = field(default_factory=list)
+    steps: dict[str, Lazy] = field(default_factory=dict)
+    """Of weights that the file has as whole numbers: what one step stands for, float64 an output channel, by the same keys."""
 
 
 def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> Imported | list[Finding]:
@@ -87,7 +89,7 @@ def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> I
         remedy = "look at the training that made it, and export the model again"
         return [UNREADABLE(None, path=short(path.name), format=model.format, reason=spoilt, remedy=remedy)]
     told = [TOLD(None, actual=note) for note in (*notes, *found.notes)]
-    return Imported(name, text, model, finished.graph, finished.weights, finished.ranges, told)
+    return Imported(name, text, model, finished.graph, finished.weights, finished.ranges, told, finished.steps)
 
 
 def _without_numbers(weights: Mapping[str, Lazy]) -> str:

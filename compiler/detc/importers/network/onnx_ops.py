@@ -57,7 +57,7 @@ def conv(t: Translation, op: ForeignOp, weight: Constant, bias: Lazy | None) -> 
     out, per_group, rows, columns = weight.shape
     return t.conv(
         op.inputs[0], (out, per_group, rows, columns), weight.real, bias, op.inputs[1:], stride=pair(op, "strides"),
-        sides=sides(op), dilation=pair(op, "dilations"), groups=op.whole("group", 1),
+        sides=sides(op), dilation=pair(op, "dilations"), groups=op.whole("group", 1), steps=weight.steps(0),
     )  # fmt: skip
 
 
@@ -78,7 +78,8 @@ def dense(t: Translation, op: ForeignOp, weight: Constant, transposed: bool, bia
         array = weight.real() if transposed else weight.real().T
         return array if alpha == 1 else array * alpha
 
-    return t.dense(op.inputs[0], read, features, inputs, bias, (*op.inputs[1:], transposed, alpha))
+    steps = weight.steps(0 if transposed else 1) if alpha == 1 else None
+    return t.dense(op.inputs[0], read, features, inputs, bias, (*op.inputs[1:], transposed, alpha), steps)
 
 
 def _gemm(t: Translation, op: ForeignOp) -> None:

@@ -55,6 +55,7 @@ def _conv(t: Translation, op: ForeignOp) -> None:
         op.inputs[0], (out, per_group, rows, columns), lambda: weight.real().transpose(0, 3, 1, 2), _bias(t, op, out),
         op.inputs[1:], stride=_pair(op, "stride_h", "stride_w"), sides=_padding(op),
         dilation=_pair(op, "dilation_h_factor", "dilation_w_factor"), groups=max(1, channels // max(1, per_group)),
+        steps=weight.steps(0),
     )  # fmt: skip
     _fused(t, op, made)
 
@@ -68,6 +69,7 @@ def _depthwise(t: Translation, op: ForeignOp) -> None:
         op.inputs[0], (out, 1, rows, columns), lambda: weight.real().transpose(3, 0, 1, 2), _bias(t, op, out), op.inputs[1:],
         stride=_pair(op, "stride_h", "stride_w"), sides=_padding(op),
         dilation=_pair(op, "dilation_h_factor", "dilation_w_factor"), groups=t.draft(t.map(op.inputs[0])).type.channels,
+        steps=weight.steps(3),
     )  # fmt: skip
     _fused(t, op, made)
 
@@ -82,7 +84,8 @@ def _dense(t: Translation, op: ForeignOp) -> None:
     if len(view.axes) != 1:  # a fully connected layer takes all that there is of a picture
         t.values[source + "\0flat"] = t.reshape(source, (1, -1))
         source += "\0flat"
-    _fused(t, op, t.dense(source, weight.real, features, inputs, _bias(t, op, features), op.inputs[1:]))
+    bias, steps = _bias(t, op, features), weight.steps(0)
+    _fused(t, op, t.dense(source, weight.real, features, inputs, bias, op.inputs[1:], steps))
 
 
 def _max_pool(t: Translation, op: ForeignOp) -> None:

@@ -97,9 +97,10 @@ class Translation:
 
     def conv(
         self, source: str, weight: tuple[int, ...], lazy: Lazy, bias: Lazy | None, key: tuple[Any, ...], *,
-        stride: tuple[int, int], sides: Sides | str, dilation: tuple[int, int], groups: int,
+        stride: tuple[int, int], sides: Sides | str, dilation: tuple[int, int], groups: int, steps: Lazy | None = None,
     ) -> int:  # fmt: skip
-        """A convolution of tensor `source`; `weight` is [out, in / groups, rows, columns], `lazy` its numbers in that order."""
+        """A convolution of tensor `source`; `weight` is [out, in / groups, rows, columns], `lazy` its numbers in that order,
+        `steps` as in `weighted`."""
         node = self.map(source)
         before = self.draft(node)
         if before.op.name == "pad" and sides in ("valid", (0, 0, 0, 0)) and self.readers[source] == 1:
@@ -119,11 +120,14 @@ class Translation:
             "conv", node, channels=channels, k=(rows, columns), s=stride, pad=sides, dilation=dilation, groups=groups,
             bias=bias is not None,
         )  # fmt: skip
-        self.weighted(made, lazy, bias, key)
+        self.weighted(made, lazy, bias, key, steps)
         return made
 
-    def weighted(self, node: int, weight: Lazy, bias: Lazy | None, key: tuple[Any, ...]) -> None:
-        """Gives a layer its weights; where another has them by the same `key` already, they are shared."""
+    def weighted(
+        self, node: int, weight: Lazy, bias: Lazy | None, key: tuple[Any, ...], steps: Lazy | None
+    ) -> None:  # fmt: skip
+        """Gives a layer its weights; where another has them by the same `key` already, they are shared. `steps` are the real
+        numbers, one an output channel, that the file's whole weights count in."""
         draft = self.draft(node)
         key = (draft.op.name, *key, draft.type.channels)
         owner = self.drawing.shared.setdefault(key, node)
@@ -131,19 +135,22 @@ class Translation:
             draft.module = owner
             self.drawing.lent.add(owner)
             return
-        draft.weights["weight"] = weight
+        draft.weights["weight"], draft.steps = weight, steps
         if bias is not None:
             draft.weights["bias"] = bias
 
     def dense(
-        self, source: str, weight: Lazy, features: int, inputs: int, bias: Lazy | None, key: tuple[Any, ...]
-    ) -> int:
-        """A linear layer on tensor `source`; `weight` [out, in] in the order in which the file has the inputs."""
+        self, source: str, weight: Lazy, features: int, inputs: int, bias: Lazy | None, key: tuple[Any, ...],
+        steps: Lazy | None = None,
+    ) -> int:  # fmt: skip
+        """A linear layer on tensor `source`; `weight` [out, in] in the order in which the file has the inputs, `steps` as in
+        `weighted`."""
         node, places = self.drawing.vector(self.view(source))
         if self.draft(node).type.elements != inputs:
             raise Untranslatable(f"has weights for {inputs} numbers, got {self.draft(node).type.elements}")
         made = self.drawing.add("linear", node, features=features, bias=bias is not None)
-        self.weighted(made, weight if places is None else _reordered(weight, places), bias, (*key, places is not None))
+        ordered = weight if places is None else _reordered(weight, places)
+        self.weighted(made, ordered, bias, (*key, places is not None), steps)
         return made
 
     def act(self, source: str, op: str, **given: Any) -> Value:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     Array = npt.NDArray[Any]
+    Lazy = Callable[[], Array]
 
 _WHOLE = {f"{kind}{bits}": f"<{kind}{bits // 8}" for kind in "iu" for bits in (8, 16, 32, 64)}
 NUMPY = {"f16": "<f2", "f32": "<f4", "f64": "<f8", "bool": "?", **_WHOLE}
@@ -75,6 +77,20 @@ class Constant:
             sides[self.axis] = -1
         scales, zeros = (np.array(v, np.float64).reshape(sides) for v in (self.scales, self.zeros))
         return ((stored.astype(np.float64) - zeros) * scales).astype(np.float32)
+
+    def steps(self, axis: int) -> Lazy | None:
+        """The real numbers that one step of its whole ones stands for, float64, one for each place along `axis`; None where
+        it has real numbers, or scales along another axis."""
+        if not self.scales or (len(self.scales) > 1 and self.axis != axis % len(self.shape)):
+            return None
+        scales, count = self.scales, self.shape[axis]
+
+        def read() -> Array:
+            import numpy as np
+
+            return np.broadcast_to(np.array(scales, np.float64), (count,))
+
+        return read
 
     def numbers(self) -> list[int]:
         """Its whole numbers, one after the other: shapes, axes and the like."""

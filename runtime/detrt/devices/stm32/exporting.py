@@ -43,20 +43,23 @@ def export(
 
 
 def export_imported(
-    lock: Mapping[str, Any], state: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path
-) -> dict[str, Any]:
-    """As `export`, of another tool's network: its own weights and `ranges` (lowest and highest number of each layer's output). A
-    model without a head is exported, too: its raw outputs are all that is known of it.
+    lock: Mapping[str, Any], state: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path,
+    steps: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """As `export`, of another tool's network: its own weights and `ranges` (lowest and highest number of each layer's output);
+    `steps` by keys of `state` are the real numbers, one an output channel, that its own whole weights count in. A model without
+    a head is exported, too: its raw outputs are all that is known of it.
     """
-    return _export(lock, state, ranges, out_dir)
+    return _export(lock, state, ranges, out_dir, steps)
 
 
 def _export(
-    lock: Mapping[str, Any], state_dict: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path
-) -> dict[str, Any]:
+    lock: Mapping[str, Any], state_dict: Mapping[str, Any], ranges: Mapping[str, Range], out_dir: str | Path,
+    steps: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:  # fmt: skip
     model = lock["model"]
     head = next(iter(model.get("heads") or ()), None)
-    program = quantised(lock["plan"], state_dict, ranges, model["input"], str(model["name"]))
+    program = quantised(lock["plan"], state_dict, ranges, model["input"], str(model["name"]), steps)
     names = class_names(lock, (head or {}).get("options") or {})
     findings: list[dict[str, Any]] = []
 

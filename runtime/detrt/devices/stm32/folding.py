@@ -7,17 +7,18 @@ its weights have the same whole numbers. The values before rounding keep their g
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from detrt.devices.stm32.arithmetic import LOW
 from detrt.devices.stm32.entry import Entry
 from detrt.devices.stm32.plan import PlanStep
 
 LARGEST = 127
-"""Weights are symmetric: -127 .. 127."""
+"""Weights are symmetric: -127 .. 127, but for the -128 that another tool's may have."""
 BIAS_BITS = 28
 """No bias takes more of its 32 bits: where weights are tiny beside it, their scale grows instead."""
 
@@ -89,11 +90,21 @@ def layer_numbers(step: PlanStep, state: Mapping[str, Tensor]) -> tuple[Tensor, 
     weight = tensor(f"{module}.weight") if not step.weight_norm else normed(
         tensor(f"{module}.weight_v"), tensor(f"{module}.weight_g")
     )  # fmt: skip
-    norm = None
-    if step.norm:
-        gain, shift, mean, variance = (tensor(f"{step.norm}.{part}") for part in NORM_PARTS)
-        norm = Norm(gain, shift, mean, variance, step.eps)
-    return fused(weight, state.get(f"{module}.bias"), norm)
+    return fused(weight, state.get(f"{module}.bias"), _norm(step, tensor))
+
+
+def _norm(step: PlanStep, tensor: Callable[[str], Tensor]) -> Norm | None:
+    if not step.norm:
+        return None
+    gain, shift, mean, variance = (tensor(f"{step.norm}.{part}") for part in NORM_PARTS)
+    return Norm(gain, shift, mean, variance, step.eps)
+
+
+def layer_scales(step: PlanStep, state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Tensor | None:
+    """[out] in float64: what one step of the step's weights stands for behind its batch norm, where `own` says it of those
+    before, by their key."""
+    key = f"{step.module}.weight"
+    return fused(own[key], None, _norm(step, state.__getitem__))[0].abs() if key in own else None
 
 
 def memory_order(weight: Tensor, step: PlanStep) -> Tensor:
@@ -108,11 +119,19 @@ def nearest(values: Tensor) -> Tensor:
     return torch.floor(values + 0.5)
 
 
-def on_grid(weight: Tensor, bias: Tensor, scale_in: float, entry: Entry | None = None, groups: int = 1) -> Grid:
+def on_grid(
+    weight: Tensor,
+    bias: Tensor,
+    scale_in: float,
+    entry: Entry | None = None,
+    groups: int = 1,
+    own: Tensor | None = None,
+) -> Grid:
     """Whole numbers of `weight` [out, in / groups, ..] and `bias` [out], both float64, behind an input of scale `scale_in`.
 
     The scale of a channel is max |w| / 127 as a float32 number, larger only where its bias would not fit. A channel of zeros
     (scales below 1e-30) has the largest scale of the others, or 1.
+    `own` [out] are scales by which the weights were whole numbers before: a channel keeps its own where weights and bias fit.
     A bias counts in steps of scale_in * scale. `entry`: the input's bytes are to be read by it, and weights and bias absorb it.
     """
     if entry is not None:
@@ -123,12 +142,21 @@ def on_grid(weight: Tensor, bias: Tensor, scale_in: float, entry: Entry | None =
         scales = torch.maximum(largest / LARGEST, room).float().double()
         common = torch.where(scales.max() > FAINTEST, scales.max(), 1.0)
         scales = torch.where(scales > FAINTEST, scales, common)
+        if own is not None and (entry is None or set(entry.gains) == {1.0}):
+            scales = torch.where(_fits(weight, own) & (own >= room), own, scales)
     steps = weight / scales.view(-1, *[1] * (weight.dim() - 1))
-    whole = nearest(steps.detach()).clamp(-LARGEST, LARGEST)
+    whole = nearest(steps.detach()).clamp(LOW, LARGEST)
     shift = bias / (scale_in * scales)
     if entry is not None:
         shift = shift + _rest(whole, _spread(entry.rests, weight, groups))
     return Grid(steps, shift, whole, nearest(shift.detach()), scales)
+
+
+def _fits(weight: Tensor, scales: Tensor) -> Tensor:
+    """[out]: whether a channel's weights are int8 numbers in steps of its scale."""
+    usable = scales > FAINTEST
+    whole = nearest(weight.flatten(1) / torch.where(usable, scales, 1.0).unsqueeze(1))
+    return usable & (whole.amin(1) >= LOW) & (whole.amax(1) <= LARGEST)
 
 
 def _spread(values: tuple[float, ...], weight: Tensor, groups: int) -> Tensor:

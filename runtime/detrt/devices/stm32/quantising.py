@@ -14,7 +14,7 @@ from torch import Tensor as Floats
 from detrt.devices.stm32.arithmetic import HIGH, LOW, Int8, Quant, Rescale, rescale_of
 from detrt.devices.stm32.checking import check_program
 from detrt.devices.stm32.entry import Entry, entries, entry_of
-from detrt.devices.stm32.folding import Grid, layer_numbers, memory_order, on_grid
+from detrt.devices.stm32.folding import Grid, layer_numbers, layer_scales, memory_order, on_grid
 from detrt.devices.stm32.functions import requantising, table
 from detrt.devices.stm32.plan import WEIGHTED, Plan, PlanStep, plan_of
 from detrt.devices.stm32.program import (
@@ -44,6 +44,7 @@ from detrt.errors import DetrtError
 REMEDY = "look at the layer's weights, and calibrate on more pictures"
 Numbers = Mapping[str, Floats]
 """Tensors by the keys of the model's state_dict."""
+NONE: Numbers = {}
 
 
 def quantised(
@@ -52,10 +53,13 @@ def quantised(
     ranges: Mapping[str, Range],
     model_input: Mapping[str, Any],
     name: str = "network",
+    own: Mapping[str, Any] | None = None,
 ) -> Program:
     """The program of `plan` with the weights of `state`; `model_input` is the lock's `model.input`, whose encoding is folded in.
 
     `state` has tensors, torch's or numpy's, by the keys of the model's state_dict.
+    `own` has, by keys of weights that were whole numbers before, what one step of each output channel stood for [out]; as far
+    as they go with this arithmetic the program has the same numbers.
     `ranges` has the lowest and highest number of every tensor with a Quant of its own, and of "<tensor>.before" a table.
     DetrtError, with all that is wrong: ranges or weights that are missing or no numbers, sums that could overflow 32 bits.
     """
@@ -63,11 +67,12 @@ def quantised(
     quants = tensor_quants(plan, ranges, entry_of(model_input).quant)
     read = entries(plan, model_input)
     numbers = {key: torch.as_tensor(value).detach() for key, value in state.items()}
+    grids = {key: torch.tensor(value, dtype=torch.float64) for key, value in (own or {}).items()}
     steps: list[Step] = []
     problems: list[str] = []
     for planned in plan.steps:
         try:
-            steps.append(_step(plan, planned, numbers, quants, read))
+            steps.append(_step(plan, planned, numbers, quants, read, grids))
         except ValueError as error:
             at = f" ({planned.where})" if planned.where else ""
             problems.append(f"`{planned.name}`{at}: {error}")
@@ -95,14 +100,17 @@ def before_table(step: PlanStep, quants: Mapping[str, Quant]) -> Quant:
 
 
 def layer_grid(
-    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
-) -> Grid:
-    """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in torch's layout."""
+    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry],
+    own: Numbers = NONE,
+) -> Grid:  # fmt: skip
+    """Weights and bias of a conv, depthwise or dense step as whole numbers, weights in torch's layout. `own` is that of
+    `quantised`."""
     weight, bias = layer_numbers(step, state)
     groups = len(weight) if step.kernel == "depthwise" else step.groups
     if tuple(weight.shape) != (expected := _weight_shape(plan, step)):
         raise ValueError(f"`{step.module}` has weights {list(weight.shape)}, the plan is for {list(expected)}")
-    return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(plan.source(step.inputs[0])), groups)
+    scales = layer_scales(step, state, own)
+    return on_grid(weight, bias, quants[step.inputs[0]].scale, read.get(plan.source(step.inputs[0])), groups, scales)
 
 
 def _weight_shape(plan: Plan, step: PlanStep) -> tuple[int, ...]:
@@ -149,9 +157,9 @@ def _table(step: PlanStep, quants: Mapping[str, Quant]) -> dict[str, Any]:
 
 
 def _weighted(
-    step: PlanStep, plan: Plan, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
+    step: PlanStep, plan: Plan, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry], own: Numbers
 ) -> Step:
-    grid = layer_grid(plan, step, state, quants, read)
+    grid = layer_grid(plan, step, state, quants, read, own)
     low, high = limits(step, before_table(step, quants))
     bias = grid.whole_bias.cpu().numpy()
     if not (np.isfinite(bias).all() and bool(torch.isfinite(grid.whole_weight).all())):
@@ -178,11 +186,11 @@ def _weighted(
 
 
 def _step(
-    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry]
-) -> Step:  # fmt: skip
+    plan: Plan, step: PlanStep, state: Numbers, quants: Mapping[str, Quant], read: Mapping[str, Entry], own: Numbers
+) -> Step:
     """One step of the program. ValueError with what is wrong with it."""
     if step.kernel in WEIGHTED:
-        return _weighted(step, plan, state, quants, read)
+        return _weighted(step, plan, state, quants, read, own)
     common: dict[str, Any] = {"name": step.name, "inputs": step.inputs, "output": step.output, "where": step.where}
     inputs = [quants[name] for name in step.inputs]
     after = before_table(step, quants)
