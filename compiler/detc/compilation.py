@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from detc.diagnostics import has_errors
+from detc.diagnostics import Source, has_errors
 from detc.ir.graph import Graph, Node
 from detc.passes.context import Context
 from detc.passes.pipeline import FRONT, LOWERING, run
@@ -51,7 +51,7 @@ def compile_network(
     optimize: bool = False,
 ) -> Compilation:
     """As `compile_spec`, of another tool's network: what the spec would be that `detc import` makes of it (up to its tensors
-    `outputs`). Findings speak of lines of that spec."""
+    `outputs`). Findings speak of operators of the file; what is in no file but that spec, of its lines."""
     from detc.importers.network.importing import import_network
 
     imported = import_network(path, outputs)
@@ -68,11 +68,21 @@ def compile_imported(
     optimize: bool = False,
 ) -> Compilation:
     """As `compile_network`, of a file that is read already."""
+    from detc.importers.network.places import in_spec, listing, located, spec_source
+
     program = elaborate(path, dict(sets or {}), target, imported.text)
     program.findings += imported.notes
-    for model in program.models.values():
-        model.foreign = imported.foreign
-    return compile_program(program, target, optimize)
+    file, foreign = program.file, imported.foreign
+    spec = spec_source(imported.name, imported.text)
+    program.sources[spec.path] = spec
+    if foreign is not None:
+        program.sources[file] = Source(file, listing(foreign))
+        for model in program.models.values():
+            model.foreign = foreign
+            model.graph = located(model.graph, foreign, imported.makers, file)
+    done = compile_program(program, target, optimize)
+    done.findings = tuple(in_spec(finding, file, spec) for finding in done.findings)
+    return done
 
 
 def compile_program(program: Program, target: str | None, optimize: bool = False) -> Compilation:

@@ -11,6 +11,7 @@ from collections.abc import Container, Iterable
 from pathlib import PurePosixPath
 
 from detc.diagnostics import Span
+from detc.diagnostics.span import OperatorSpan
 
 LAYERS = ("Cuba", "DeltaEncoder", "Sigma", "SigmaDelta", "Unpool", "WeightNormConv2d", "WeightNormLinear")
 """Modules of `detrt.layers`, for what torch has none of."""
@@ -58,8 +59,11 @@ def inert(text: str) -> str:
 
 
 def place(span: Span | None) -> str:
-    """`gnetdet448.det:20`"""
-    return f"{inert(PurePosixPath(span.file).name)}:{span.line}" if span else ""
+    """`gnetdet448.det:20`, `net.tflite, operator 7`"""
+    if span is None:
+        return ""
+    name = inert(PurePosixPath(span.file).name)
+    return f"{name}, operator {span.line}" if isinstance(span, OperatorSpan) else f"{name}:{span.line}"
 
 
 def docstring(paragraphs: Iterable[str], indent: int, width: int = 120) -> list[str]:

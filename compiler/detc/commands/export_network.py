@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Sequence
+from hashlib import sha256
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,10 +55,10 @@ def run(file: Path, target: str | None, words: Sequence[str]) -> int:
         return MISTAKE
     if find_spec("torch") is None:
         return refuse("exporting needs torch", "pip install 'detc[train]'")
-    return _exported(compilation, imported, options.out)
+    return _exported(file, compilation, imported, options.out)
 
 
-def _exported(compilation: Compilation, imported: Imported, out: Path) -> int:
+def _exported(file: Path, compilation: Compilation, imported: Imported, out: Path) -> int:
     from detc.commands.waiting import busy
     from detc.importers.unreadable import Unreadable
     from detc.semantics.lock import lock_of
@@ -74,6 +75,7 @@ def _exported(compilation: Compilation, imported: Imported, out: Path) -> int:
                 "import it and train it for that target, or choose an STM32 board",
             )
         lock: dict[str, Any] = json.loads(json.dumps(lock_of(program, model, graph, program.target, compilation.plan)))
+        lock["spec"]["sha256"] = sha256(file.read_bytes()).hexdigest()
         with busy(f"writing {out}"):
             state = {name: read() for name, read in imported.weights.items()}
             steps = {name: read() for name, read in imported.steps.items()}

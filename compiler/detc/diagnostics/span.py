@@ -43,3 +43,12 @@ class Span:
             "end_line": self.end_line,
             "end_column": self.end_column,
         }
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class OperatorSpan(Span):
+    """An operator of another tool's network: `line` is its number in the file, counted from 1; columns are those of a listing
+    of the operators, one a line."""
+
+    def __str__(self) -> str:
+        return f"{self.file}, operator {self.line}"

@@ -46,6 +46,15 @@ def test_a_file_is_judged_as_it_is(lite: Path, capsys: pytest.CaptureFixture[str
     assert "Traceback" not in capsys.readouterr().out
 
 
+def test_findings_show_operators_of_the_file(lite: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(lite), "--target", "gti5801"]) == 1
+    told = capsys.readouterr().out
+    assert f"--> {lite}, operator 2\n 2 | CONV_2D net/stem_relu/Relu6;net/stem/Conv2D\n   | ^^^^^^^ 2x2 stride" in told
+    assert main(["check", str(lite), "--target", "gti5801", "--format", "json"]) == 1
+    found = [entry for entry in json.loads(capsys.readouterr().out)["findings"] if entry["code"] == "GTI102"]
+    assert [(entry["span"]["file"], entry["span"]["line"]) for entry in found] == [(str(lite), 2)]
+
+
 def test_what_needs_a_spec_says_so(lite: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for command in ("build", "train"):
         assert main([command, "net.tflite"]) == 1

@@ -50,6 +50,8 @@ class Draft:
     range: tuple[float, float] | None = None
     tensor: str = ""
     """The file's tensor that it first gave."""
+    maker: str = ""
+    """What the file's operator gives first that this is (a part of)."""
     positive: bool = False
     """Whether no number that it gives is below zero."""
     lowest: bool = False
@@ -68,6 +70,8 @@ class Drawing:
     lent: set[int] = field(default_factory=set)
     """Drafts whose weights others use, and below those whose weights no other may use any more."""
     private: set[int] = field(default_factory=set)
+    maker: str = ""
+    """What the operator gives first that is being drawn."""
     moved: dict[View, int] = field(default_factory=dict)
     """Layers that put the numbers of a view in place."""
 
@@ -92,7 +96,8 @@ class Drawing:
         if result.elements > MOST_ELEMENTS:
             raise Untranslatable(f"gives {result.elements:,} numbers; at most {MOST_ELEMENTS:,} are taken")
         passed = op.name in _KEEP_SIGN and all(self.drafts[i].positive for i in inputs)
-        self.drafts.append(Draft(op, tuple(inputs), result, label, positive=passed or op.name in _POSITIVE))
+        positive = passed or op.name in _POSITIVE
+        self.drafts.append(Draft(op, tuple(inputs), result, label, positive=positive, maker=self.maker))
         return len(self.drafts) - 1
 
     def input(self, shape: tuple[int, int, int], label: str) -> int:

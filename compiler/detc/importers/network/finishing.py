@@ -36,6 +36,8 @@ class Finished:
     ranges: dict[str, tuple[float, float]]
     steps: dict[str, Lazy]
     """Of weights that the file has as whole numbers: what one step stands for, by the same keys."""
+    makers: dict[str, str]
+    """By layer, what the file's operator gives first that it comes from."""
 
 
 def finish(drawing: Drawing, outputs: Outputs, name: str, picture: Input) -> Finished:
@@ -69,7 +71,8 @@ def finish(drawing: Drawing, outputs: Outputs, name: str, picture: Input) -> Fin
         ranges |= _ranges([(names[number], drawing.drafts[number]) for number in group])
     if drawing.drafts[first].range:
         ranges[FRAME] = drawing.drafts[first].range  # type: ignore[assignment]
-    return Finished(graph, weights, ranges, steps)
+    makers = {names[number]: drawing.drafts[number].maker for number in needed[1:]}
+    return Finished(graph, weights, ranges, steps, makers)
 
 
 def _ranges(group: Sequence[tuple[str, Draft]]) -> dict[str, tuple[float, float]]:

@@ -48,6 +48,8 @@ class Imported:
     notes: list[Finding] = field(default_factory=list)
     steps: dict[str, Lazy] = field(default_factory=dict)
     """Of weights that the file has as whole numbers: what one step stands for, float64 an output channel, by the same keys."""
+    makers: dict[str, str] = field(default_factory=dict)
+    """By layer, what the file's operator gives first that it comes from."""
 
 
 def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> Imported | list[Finding]:
@@ -89,7 +91,9 @@ def import_network(path: Path, outputs: Sequence[str] = (), name: str = "") -> I
         remedy = "look at the training that made it, and export the model again"
         return [UNREADABLE(None, path=short(path.name), format=model.format, reason=spoilt, remedy=remedy)]
     told = [TOLD(None, actual=note) for note in (*notes, *found.notes)]
-    return Imported(name, text, model, finished.graph, finished.weights, finished.ranges, told, finished.steps)
+    return Imported(
+        name, text, model, finished.graph, finished.weights, finished.ranges, told, finished.steps, finished.makers
+    )
 
 
 def _without_numbers(weights: Mapping[str, Lazy]) -> str:

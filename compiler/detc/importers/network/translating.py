@@ -107,6 +107,7 @@ def _handlers(format: str) -> dict[str, Handler]:
 
 def _one(t: Translation, op: ForeignOp, handlers: dict[str, Handler]) -> Fault | None:
     """Translates one operator; a Fault where it cannot be and nothing before it is to blame."""
+    t.drawing.maker = next(iter(op.outputs), "")
     values = [t.value(name) for name in op.inputs if name]
     handler = handlers.get(op.kind)
     blocked = [value for value in values if isinstance(value, Blocked)]
