@@ -29,6 +29,9 @@ from detrt.stream import Events
 
 Floats = npt.NDArray[np.float32]
 
+GRID = 2.0**17
+"""All sums are whole multiples of 1 / GRID: a weight's 2^-5 times a message's 2^-12."""
+
 
 @dataclass(slots=True)
 class _Layer:
@@ -135,6 +138,7 @@ class Steps:
             brought = F.linear(x, weight)
         else:
             brought = F.conv2d(x, weight, None, plan.stride, plan.pad, plan.dilation, plan.groups)
+            brought = torch.round(brought * GRID) / GRID  # what a GPU's transforms leave of rounding is far below that
             brought = torch.remainder(brought + WRAP, 2 * WRAP) - WRAP
         total = torch.zeros_like(brought) + layer.total + layer.held
         layer.total, layer.held = total, brought
