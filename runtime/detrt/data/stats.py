@@ -26,7 +26,7 @@ MOST_CLASSES, MOST_SIZES = 100, 8
 @dataclass(frozen=True, slots=True)
 class Stats:
     """Counts of one split; `per_class` is (name, boxes, pictures with one). Sizes follow COCO: small is below 32 x 32
-    pixels of the picture, large above 96 x 96.
+    pixels of the picture, large above 96 x 96. `videos`: of how many the pictures are frames.
     """
 
     name: str
@@ -38,16 +38,24 @@ class Stats:
     medium: int
     large: int
     charts: tuple[Bars, ...]
+    videos: int = 0
 
     def lines(self) -> list[str]:
-        head = f"{self.name}: {self.pictures:,} pictures ({self.empty:,} without boxes), {self.boxes:,} boxes"
+        frames = f" of {self.videos:,} videos" if self.videos else ""
+        head = f"{self.name}: {self.pictures:,} pictures{frames} ({self.empty:,} without boxes), {self.boxes:,} boxes"
         return [head, *(line for chart in self.charts for line in ["", *chart.lines()])]
 
     def as_dict(self) -> dict[str, Any]:
         classes = [{"name": name, "boxes": boxes, "pictures": pictures} for name, boxes, pictures in self.per_class]
         sizes = {"small": self.small, "medium": self.medium, "large": self.large}
         charts = [{"title": chart.title, "rows": [list(row) for row in chart.rows]} for chart in self.charts]
-        counts = {"name": self.name, "pictures": self.pictures, "without_boxes": self.empty, "boxes": self.boxes}
+        counts = {
+            "name": self.name,
+            "pictures": self.pictures,
+            "videos": self.videos,
+            "without_boxes": self.empty,
+            "boxes": self.boxes,
+        }
         return {**counts, "classes": classes, "sizes": sizes, "charts": charts}
 
 
@@ -89,7 +97,8 @@ def stats_of(dataset: DataSet) -> Stats:
         ),
     )
     name = f"{dataset.name}.{dataset.split}"
-    return Stats(name, len(dataset), held.count(0), len(area), per_class, small, medium, large, charts)
+    videos = len({picture.video for picture in dataset if picture.video})
+    return Stats(name, len(dataset), held.count(0), len(area), per_class, small, medium, large, charts, videos)
 
 
 def _classes(per_class: Sequence[tuple[str, int, int]]) -> Bars:
