@@ -53,6 +53,15 @@ def run(args: argparse.Namespace) -> int:
     from detc.commands.writing import write_whole
     from detrt.errors import DetrtError
 
+    try:
+        if _without_head(args.model):
+            return refuse(
+                f"{args.model} has no head: what its outputs mean is not known, so no boxes can be scored",
+                "import the file that it was made from (`detc import`), give the spec a head and data, and train or "
+                "calibrate it; `detc run` writes the raw outputs",
+            )
+    except DetrtError as error:
+        return refuse(str(error))
     folder = args.build or above(args.model)
     if folder is None:
         return refuse(f"{args.model} lies in no build folder", "give it with --build: its lock names the data")
@@ -120,6 +129,16 @@ def run(args: argparse.Namespace) -> int:
             args.out, json.dumps({**figures, "figures": result.figures(), "result": result.as_dict()}, indent=2) + "\n"
         )
     return OK
+
+
+def _without_head(model: Path) -> bool:
+    """Whether these are artifacts that only give raw outputs. Raises DetrtError where they cannot be read."""
+    from detrt.devices.artifacts_folder import DESCRIPTION, read_description
+
+    if not (model / DESCRIPTION).is_file():
+        return False
+    head = read_description(model).get("head")
+    return isinstance(head, dict) and head.get("kind") == ""
 
 
 def _layer_by_layer(args: argparse.Namespace, folder: Path) -> int:

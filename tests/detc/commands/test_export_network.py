@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -71,6 +72,8 @@ def test_a_tflite_file_gives_its_raw_outputs(capsys: pytest.CaptureFixture[str])
     expected = model.run(seen)
     found = raw_outputs("mine")
     assert found.keys() == expected.keys() and all(np.array_equal(found[name], expected[name]) for name in found)
+    assert main(["eval", "mine"]) == 1
+    assert "has no head" in capsys.readouterr().err
     with Path("mine/c/network.c").open("a") as stream:
         stream.write("/* changed */\n")
     assert main(["benchmark", "mine"]) == 1
@@ -127,6 +130,32 @@ def test_what_cannot_be_exported_says_why(capsys: pytest.CaptureFixture[str]) ->
     assert "real numbers only" in said and "detc import real.onnx" in said and "detc train" in said
     assert main(["export", "none.onnx", *BOARD]) == 1
     assert not Path("artifacts").exists()
+
+
+@pytest.mark.long
+def test_its_c_code_is_tried_beside_the_artifacts(
+    capsys: pytest.CaptureFixture[str], needs_program: Callable[[str, str], None]
+) -> None:
+    """What main.c prints of the picture inside is what the simulator gives for it; the artifacts stay as they were."""
+    needs_program("gcc", "gcc")
+    Path("net.tflite").write_bytes(lite_net())
+    assert main(["export", "net.tflite", *BOARD, "-o", "mine"]) == 0
+    before = sorted(Path("mine").rglob("*"))
+    printed = subprocess.run(
+        ["make", "-s", "-C", "mine/c", "run-host"], check=True, capture_output=True, text=True
+    ).stdout.splitlines()[-1]
+    assert sorted(Path("mine").rglob("*")) == before and Path("mine-build/host/main").is_file()
+    assert "It is a network alone" in Path("mine/c/README.md").read_text()
+
+    from detrt.devices.stm32.artifacts import load_artifacts
+    from detrt.devices.stm32.c.detector import test_card
+
+    model = load_artifacts("mine")
+    shape = model.program.tensors[model.program.input].shape
+    card = test_card(shape)
+    rows, columns = (np.arange(shape[axis]) * card.shape[axis] // shape[axis] for axis in (0, 1))
+    ((name, values),) = model.run(card[rows][:, columns]).items()
+    assert printed == f"{name} {values.min()} {values.max()}"
 
 
 @pytest.mark.long

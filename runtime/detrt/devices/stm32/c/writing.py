@@ -51,6 +51,8 @@ def write(
         "network_weights.h": weights_h(network),
         "network_weights.c": weights_c(network),
         DESCRIPTION: description(network),
+        "picture.c": picture_c(test_card(network.input.shape) if picture is None else picture),
+        "picture.h": picture_h(),
     }
     if head is not None:
         names = _names(head, classes)
@@ -58,12 +60,12 @@ def write(
         texts |= {
             "detector.c": detector_c(network, outputs_of(program, head), names),
             "detector.h": detector_h(network),
-            "picture.c": picture_c(test_card(network.input.shape) if picture is None else picture),
-            "picture.h": picture_h(),
             header: st_text,
             "README.md": readme(network, names, header),
             **postprocess_files(program, head),
         }
+    else:
+        texts["README.md"] = readme(network)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         with (folder / name).open("w", encoding="utf-8", newline="\n") as stream:
