@@ -21,9 +21,14 @@ class Stream(Protocol):
     What a step finds belongs to the frame `latency` steps before, and what a layer sends to that `late` steps before.
     """
 
-    neurons: Mapping[str, int]
-    late: Mapping[str, int]
-    latency: int
+    @property
+    def neurons(self) -> Mapping[str, int]: ...
+
+    @property
+    def late(self) -> Mapping[str, int]: ...
+
+    @property
+    def latency(self) -> int: ...
 
     def step(self, frame: Image) -> tuple[Detections | None, Events]:
         """A BGR frame of any size goes in. None until the first frame has come through."""

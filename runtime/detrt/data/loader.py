@@ -192,8 +192,8 @@ class Loader:
         if self.time.clips is None:
             batch.inputs = batch.inputs[..., None].expand(*batch.inputs.shape, steps)
             return batch
-        batch.inputs = batch.inputs.unflatten(0, (len(items), steps)).movedim(1, -1)
-        batch.targets = batch.targets.unflatten(0, (len(items), steps))
+        batch.inputs = batch.inputs.reshape(len(items), steps, *batch.inputs.shape[1:]).movedim(1, -1)
+        batch.targets = batch.targets.reshape(len(items), steps, *batch.targets.shape[1:])
         batch.counted = [one.counted for one in ready]
         return batch
 

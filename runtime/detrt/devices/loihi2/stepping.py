@@ -122,6 +122,7 @@ class Steps:
                     x = F.relu(x)
             else:
                 x = q8(x).double()
+            assert layer.threshold is not None
             difference = x - layer.known
             sent = torch.where(difference.abs() >= layer.threshold, difference, 0.0)
             layer.known = layer.known + sent
