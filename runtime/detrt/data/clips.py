@@ -46,12 +46,13 @@ class Frames:
 @dataclass(frozen=True, slots=True)
 class Time:
     """How nets that see pictures in time are fed for `steps`: the frames of the `count` clips of an epoch, or without
-    `clips` each of `count` pictures for all steps.
+    `clips` each of `count` pictures for all steps. `told`: what is not used, for the user.
     """
 
     steps: int
     count: int
     clips: Callable[[int], Sequence[Clip]] | None = None
+    told: str = ""
 
 
 def drawn_time(dataset: DataSet, steps: int, seed: int) -> Time:
@@ -64,7 +65,10 @@ def drawn_time(dataset: DataSet, steps: int, seed: int) -> Time:
     def clips(epoch: int) -> tuple[Clip, ...]:
         return drawn_clips(dataset, runs, steps, seed, epoch)
 
-    return Time(steps, len(clips(0)), clips)
+    short = len(runs_of(dataset)) - len(runs)
+    what = f"{short} video{'s' * (short > 1)} of {dataset.name}.{dataset.split}, or parts between missing frames"
+    told = f"{what}, have fewer than {steps} frames and are not learned from" if short else ""
+    return Time(steps, len(clips(0)), clips, told)
 
 
 def covering_time(dataset: DataSet, steps: int) -> Time:

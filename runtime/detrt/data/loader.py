@@ -113,6 +113,11 @@ class Loader:
         self.cache = cache if cache is not None else PictureCache(dataset)
         self.set_epoch(0)
 
+    @property
+    def told(self) -> str:
+        """What of the set is not used, for the user; empty where all is."""
+        return self.time.told if self.time is not None else ""
+
     def set_epoch(self, epoch: int, first_batch: int = 0) -> None:
         """The next iteration gives epoch `epoch` (from 0), without its first `first_batch` batches."""
         self.epoch, self.first_batch = epoch, first_batch

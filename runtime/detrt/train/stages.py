@@ -44,6 +44,9 @@ class TrainingStage:
         self.at = Standing(epoch=stage.start_epoch)
         shape = {"rank": processes.rank, "world": processes.world, "workers": context.workers}
         self.loader = self.task.train_loader(stage, seed=seed, **shape)
+        told = getattr(self.loader, "told", "")
+        if told:
+            self.progress.note(f"{stage.name}: {told}")
         self.held_out: Loader | None = None
         if self.task.has_split("val"):
             self.held_out = self.task.plain_loader("val", batch=stage.part, steps=stage.time_steps, **shape)

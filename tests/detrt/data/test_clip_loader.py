@@ -140,6 +140,14 @@ def test_outputs_are_taken_frame_by_frame() -> None:
     assert frame_by_frame(outputs, replace(held, steps=None)) is outputs
 
 
+def test_videos_that_are_too_short_are_told() -> None:
+    dataset = videos(3)
+    cut = replace(dataset, pictures=dataset.pictures[:-7])
+    loader = train_loader(cut, ENCODING, ground_truth, batch=2, steps=4)
+    assert loader.told.startswith("1 video of data.train") and "fewer than 4 frames" in loader.told
+    assert train_loader(dataset, ENCODING, ground_truth, batch=2, steps=4).told == ""
+
+
 def test_a_process_without_a_clip_still_takes_its_step() -> None:
     loader = plain_loader(videos(1), ENCODING, ground_truth, batch=3, rank=2, world=4, steps=10)
     (batch,) = loader
