@@ -72,6 +72,7 @@ W = {"w": (8, 3, 3, 3), "b": (8,)}
 CONV = "a = Conv <pads=[1, 1, 1, 1]> (x, w, b)\n"
 SE = {"s": (4, 8, 1, 1), "t": (8, 4, 1, 1)}
 THREE, SIX = np.array(3, np.float32), np.array(6, np.float32)
+ERF = {"root": np.array(2**0.5, np.float32), "one": np.array(1, np.float32), "half": np.array(0.5, np.float32)}
 NETS: dict[str, tuple[str, dict[str, Any], str]] = {
     "conv": ("y = Conv <strides=[2, 1], pads=[1, 0, 1, 2], dilations=[1, 2]> (x, w, b)", W, "conv"),
     "pads above": ("y = Conv <pads=[2, 1, 0, 1]> (x, w)", W, "pad conv"),
@@ -107,6 +108,13 @@ NETS: dict[str, tuple[str, dict[str, Any], str]] = {
     "hard swish in other parts": (
         CONV + "c = Add(a, three)\nd = Clip(c, zero, six)\ne = Div(d, six)\ny = Mul(a, e)",
         W | {"three": THREE, "six": SIX, "zero": np.array(0, np.float32)}, "conv hswish",
+    ),
+    "gelu as torch writes it": (
+        CONV + "c = Div(a, root)\nd = Erf(c)\ne = Add(d, one)\nf = Mul(a, e)\ny = Mul(f, half)", W | ERF, "conv gelu"
+    ),
+    "gelu in other orders": (
+        CONV + "c = Mul(half, a)\nd = Div(a, root)\ne = Erf(d)\nf = Add(one, e)\ng = Mul(c, f)\n"
+        "h = Div(g, root)\ni = Erf(h)\nj = Add(i, one)\nk = Mul(half, j)\ny = Mul(k, g)", W | ERF, "conv gelu gelu",
     ),
     "activations": (CONV + "c = Tanh(a)\nd = HardSwish(c)\ny = Sigmoid(d)", W, "conv tanh hswish sigmoid"),
     "squeeze and excitation": (
@@ -186,6 +194,20 @@ def test_operators(name: str, tmp_path: Path) -> None:
     body, weights, layers = NETS[name]
     found = same(onnx_file(tmp_path / "net.onnx", body, **weights), tmp_path)
     assert " ".join(node.op.name for node in found.graph if node.op.name != "input") == layers
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "c = Div(a, root)\nd = Erf(c)\ne = Add(d, one)\nf = Mul(a, e)\ny = Mul(f, one)",  # twice as much
+        "c = Div(a, root)\nd = Erf(c)\ne = Add(d, one)\nf = Mul(a, e)\ny = Mul(f, half)\nz = Relu(d)",  # erf is read
+        "c = Div(root, a)\nd = Erf(c)\ne = Add(d, one)\nf = Mul(a, e)\ny = Mul(f, half)",
+        "y = Erf(a)",
+    ],
+)
+def test_what_only_looks_like_a_gelu_is_told(body: str, tmp_path: Path) -> None:
+    found = import_network(onnx_file(tmp_path / "net.onnx", CONV + body, **(W | ERF)))
+    assert isinstance(found, list) and "Erf at `" in found[0].message
 
 
 def test_weights_that_two_layers_share_are_stored_once(tmp_path: Path) -> None:

@@ -55,6 +55,13 @@ def prelu(t: Translation, op: ForeignOp) -> None:
     t.give(op, t.act(op.inputs[0], "leaky", slope=float(f"{slopes[0]:.6g}")))
 
 
+def gelu(t: Translation, op: ForeignOp) -> None:
+    """By erf, as torch's; a file's approximation is not told apart."""
+    if op.word("approximate", "none") != "none" or op.whole("approximate"):
+        t.notes["its approximate GELUs are taken for exact ones, which differ by less than 0.0005"] = None
+    t.give(op, t.act(op.inputs[0], "gelu"))
+
+
 def resized(t: Translation, source: str, size: tuple[int, int], bilinear: bool) -> int:
     node = t.map(source)
     _, height, width = t.draft(node).type.shape

@@ -11,6 +11,7 @@ from detc.importers.network.common_ops import (
     activation,
     added,
     divided,
+    gelu,
     multiplied,
     passed_on,
     prelu,
@@ -267,14 +268,13 @@ HANDLERS: dict[str, Handler] = {
     "Conv": _conv, "Gemm": _gemm, "MatMul": _matmul, "BatchNormalization": _norm, "Clip": _clip, "LeakyRelu": _leaky,
     "HardSigmoid": _hard_sigmoid, "Softmax": activation("softmax"), "MaxPool": _max_pool, "AveragePool": _average_pool,
     "GlobalAveragePool": _global_pool, "ReduceMean": _reduce_mean, "Pad": _pad, "Resize": _resize, "Upsample": _resize,
-    "PRelu": prelu, "Add": _two(added), "Sub": _two(subtracted),
+    "PRelu": prelu, "Gelu": gelu, "Add": _two(added), "Sub": _two(subtracted),
     "Mul": _two(multiplied), "Div": _two(divided), "Sum": _sum, "Identity": passed_on, "Dropout": passed_on,
     "Cast": passed_on, **PLACES,
     **{
         kind: unary(word)
         for kind, word in (
-            ("Relu", "relu"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("HardSwish", "hswish"), ("Gelu", "gelu"),
-            ("Swish", "silu"),
+            ("Relu", "relu"), ("Sigmoid", "sigmoid"), ("Tanh", "tanh"), ("HardSwish", "hswish"), ("Swish", "silu"),
         )
     },
 }  # fmt: skip

@@ -10,6 +10,7 @@ from detc.importers.network.common_ops import (
     activation,
     added,
     divided,
+    gelu,
     multiplied,
     passed_on,
     prelu,
@@ -256,12 +257,11 @@ HANDLERS: dict[str, Handler] = {
     "DIV": _div,
     "QUANTIZE": passed_on,
     "DEQUANTIZE": passed_on,
-    "SOFTMAX": activation("softmax"),
+    "SOFTMAX": activation("softmax"), "GELU": gelu,
     **{
         kind: unary(word)
         for kind, word in (
             ("RELU", "relu"), ("RELU6", "relu6"), ("LOGISTIC", "sigmoid"), ("TANH", "tanh"), ("HARD_SWISH", "hswish"),
-            ("GELU", "gelu"),
         )
     },
 }  # fmt: skip

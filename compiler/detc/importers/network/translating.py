@@ -11,6 +11,7 @@ from detc.diagnostics.did_you_mean import closest
 from detc.importers.foreign import ForeignModel, ForeignOp
 from detc.importers.network.constants import folded
 from detc.importers.network.drawing import Drawing
+from detc.importers.network.onnx_gelu import with_gelus
 from detc.importers.network.translation import Handler, Translation
 from detc.importers.network.values import Blocked, Constant, Parts, Untranslatable, Value
 from detc.importers.network.views import View, view_of
@@ -72,7 +73,7 @@ def translate(model: ForeignModel, outputs: Sequence[str] = ()) -> Translated | 
     found = [NO_TENSOR(None, actual=short(n), remedy=_near(n, model)) for n in outputs if n not in model.tensors]
     if found:
         return found
-    model = _needed(replace(model, outputs=tuple(outputs) or model.outputs))
+    model = with_gelus(_needed(replace(model, outputs=tuple(outputs) or model.outputs)))
     inputs = [name for name in model.inputs if model.tensors[name].data is None]
     shapes = [model.tensors[name].shape for name in inputs]
     order = (1, 2, 0) if model.format == "tflite" else (0, 1, 2)
