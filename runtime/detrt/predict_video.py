@@ -133,7 +133,11 @@ def predict_frames(
                 tick(moment.number + 1, frames.total)
         outcome.stopped, outcome.refused = stopped(), frames.refused
         if not outcome.pictures and not outcome.stopped:
-            raise DetrtError("cannot be read as a video: not one frame could be decoded", frames.source)
+            raise DetrtError(
+                "cannot be read as a video: not one frame could be decoded",
+                frames.source,
+                "if it plays elsewhere, write it again: ffmpeg -i FILE -c:v libx264 out.mp4",
+            )
         rows.write("\n  ]\n}\n")
         rows.close()
         outcome.files = video.close()

@@ -27,6 +27,7 @@ from detrt.errors import DetrtError
 
 FORMAT = "detrt-checkpoint-1"
 _ZEROS = "0" * 64
+AGAIN = "copy it again from where it was trained, or give another: last.previous.safetensors is the one before last"
 _SEAL = re.compile(rb'"detrt":"' + FORMAT.encode() + rb" ([0-9a-f]{64}) ")
 """The one entry of the metadata: format, checksum, state. One, because safetensors writes entries in no fixed order."""
 
@@ -127,23 +128,23 @@ def decode(content: bytes, path: Path) -> Checkpoint:
     if hashlib.sha256(content[:start] + _ZEROS.encode() + content[end:]).digest() != bytes.fromhex(
         content[start:end].decode()
     ):
-        raise CheckpointError("the checkpoint is damaged: its sha256 does not match its content", path)
+        raise CheckpointError("the checkpoint is damaged: its sha256 does not match its content", path, AGAIN)
     try:
         header = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")])
         state = json.loads(header["__metadata__"]["detrt"].split(" ", 2)[2])
         return Checkpoint(safetensors.torch.load(content), state)
     except (SafetensorError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise CheckpointError(f"the checkpoint is malformed ({error})", path) from None
+        raise CheckpointError(f"the checkpoint is malformed ({error})", path, AGAIN) from None
 
 
 def _seal(content: bytes, path: Path = Path()) -> tuple[int, int]:
     """Where in the header the 64 digits of the checksum stand."""
     length = int.from_bytes(content[:8], "little")
     if len(content) < 8 or length > len(content) - 8:
-        raise CheckpointError("the checkpoint is cut short", path)
+        raise CheckpointError("the checkpoint is cut short", path, AGAIN)
     match = _SEAL.search(content, 8, 8 + length)
     if match is None:
-        raise CheckpointError("the file is no checkpoint of detrt, or its header is damaged", path)
+        raise CheckpointError("the file is no checkpoint of detrt, or its header is damaged", path, AGAIN)
     return match.span(1)
 
 

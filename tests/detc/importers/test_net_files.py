@@ -133,10 +133,19 @@ def test_every_mistake_is_a_finding_of_its_own(here: Path) -> None:
 
     found = broken(change)
     assert [line.split(":")[0] for line in found] == ["IMP207"] * 3
-    assert "`layer/1/weight` of bad.net 1 of 216 numbers are odd" in found[0]
+    assert "`layer/1/weight` of bad.net has 1 odd numbers of 216" in found[0]
     assert (
         "`layer/5/neuron/vThMant` of bad.net is 0" in found[1] and "`layer/6/weight` of bad.net is missing" in found[2]
     )
+
+
+def test_what_netx_cannot_build_is_named_as_it_stands_there(here: Path) -> None:
+    def pool(layer: Any) -> None:
+        del layer["1/type"]
+        layer["1/type"] = np.array([b"pool"])
+
+    assert "of bad.net is `pool`: netx cannot build it; use a convolution with a stride" in broken(pool)[0]
+    assert "3 is missing, `x` is there" in broken(lambda layer: layer.move("3", "x"))[0].replace("`3`", "3")
 
 
 def test_a_bias_that_no_mean_gives(here: Path) -> None:

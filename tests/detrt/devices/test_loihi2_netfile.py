@@ -120,14 +120,14 @@ def put(group: Any, key: str, value: Any, **given: Any) -> None:
 @pytest.mark.parametrize(
     ("change", "says"),
     [
-        (lambda layer: layer.move("2", "5"), "numbers its layers 0, 1, 2, .. without a gap, and has 5"),
+        (lambda layer: layer.move("2", "5"), "without a gap: `2` is missing, `5` is there"),
         (lambda layer: layer.pop("2"), "layer: has 4 entries"),
         (lambda layer: layer.clear(), "layer: has 0 entries"),
         (lambda layer: layer["1"].pop("weight"), "layer/1/weight: is missing"),
         (lambda layer: layer["1"].pop("stride"), "layer/1/stride: is missing"),
         (lambda layer: layer["1"].pop("neuron"), "layer/1/neuron: is missing"),
-        (lambda layer: put(layer["1"], "weight", np.ones(KERNEL)), "layer/1/weight: 72 of 72 numbers are odd"),
-        (lambda layer: put(layer["1"], "weight", np.full(KERNEL, 256.0)), "72 numbers, such as 256, lie outside -256 .. 254"),
+        (lambda layer: put(layer["1"], "weight", np.ones(KERNEL)), "layer/1/weight: has 72 odd numbers of 72"),
+        (lambda layer: put(layer["1"], "weight", np.full(KERNEL, 256.0)), "72 of 72 numbers outside -256 .. 254, such as 256"),
         (lambda layer: put(layer["1"], "weight", np.full(KERNEL, 0.5)), "layer/1/weight: holds numbers that are not whole"),
         (lambda layer: put(layer["1"], "weight", np.full(KERNEL, np.nan)), "layer/1/weight: holds numbers that are not whole"),
         (lambda layer: put(layer["1"], "weight", np.zeros((4, 3, 3, 3))), "has 4 outputs and 3 inputs in 1 groups"),

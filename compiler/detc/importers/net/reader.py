@@ -32,6 +32,12 @@ def read_layers(path: Path) -> list[NetLayer] | list[Finding]:
         layers, problems = look_at_apart(path)
     except DetrtError as error:
         remedy = error.remedy or "give the path of a file that can be read"
-        return [UNREADABLE(None, path=short(str(path)), format="HDF5", reason=error.message, remedy=remedy)]
-    found = [FAULT(None, actual=short(p.place), path=short(path.name), message=short(p.message)) for p in problems]
+        reason = error.message.removeprefix("is no HDF5 file that can be read: ")
+        return [UNREADABLE(None, path=short(str(path)), format="HDF5", reason=reason, remedy=remedy)]
+    found = [FAULT(None, actual=short(p.place), path=short(path.name), message=_shown(p.message)) for p in problems]
     return found or layers
+
+
+def _shown(message: str) -> str:
+    """A sentence of the reader, which quotes words of the file."""
+    return "`".join(short(part) for part in message.split("`"))

@@ -143,10 +143,12 @@ class Reader:
         item = self._item(group, name, "fiu")
         if item is None:
             return None
-        self._values += int(item.size)
-        if item.size == 0 or self._values > MOST_VALUES:
-            self.tell(_place(item), f"has {item.size:,} values; 1 .. {MOST_VALUES:,} are read from a file")
+        size = int(item.size)
+        if not 0 < size <= MOST_VALUES - self._values:
+            room = f"{MOST_VALUES:,} of a file are read" + (f", {self._values:,} before" if self._values else "")
+            self.tell(_place(item), f"has {size:,} values; {room}" if size else "has no values")
             return None
+        self._values += size
         value = self._value(item)
         if value is None:
             return None
@@ -159,7 +161,7 @@ class Reader:
             worst = values[outside][np.argmax(np.abs(values[outside].astype(np.float64)))]
             count = int(outside.sum())
             self.tell(
-                _place(item), f"{count:,} of {values.size:,} numbers, such as {worst:.0f}, lie outside {low} .. {high}"
+                _place(item), f"has {count:,} of {values.size:,} numbers outside {low} .. {high}, such as {worst:.0f}"
             )
             return None
         return values.astype(np.int64)

@@ -76,8 +76,8 @@ def _read_layers(file: Any, reader: Reader) -> list[NetLayer]:
     names = set(reader.names(root, MOST_LAYERS))
     wanted = {str(i) for i in range(len(names))}
     if not names or names != wanted or len(names) > MOST_LAYERS:
-        odd = sorted(names - wanted)[:3]
-        told = f", and has {', '.join(odd)}" if odd else ""
+        odd, lacking = (", ".join(sorted(each)[:3]) for each in (names - wanted, wanted - names))
+        told = f": `{lacking}` is missing, `{odd}` is there" if odd else ""
         reader.tell("layer", f"has {len(names)} entries; a network numbers its layers 0, 1, 2, .. without a gap{told}")
         return []
     found: list[NetLayer] = []
@@ -112,7 +112,7 @@ def _layer(root: Any, number: int, before: NetLayer | None, reader: Reader) -> N
     if kind is None:
         return None
     if kind not in TYPES:
-        known = "netx cannot build it, and no chain of its layers does the same" if kind in UNBUILT else "unknown"
+        known = "netx cannot build it; use a convolution with a stride, or one chain" if kind in UNBUILT else "unknown"
         reader.tell(f"{place}/type", f"is `{kind}`: {known}")
         return None
     if (kind == "input") != (number == 0):
@@ -145,7 +145,7 @@ def _layer(root: Any, number: int, before: NetLayer | None, reader: Reader) -> N
     if (weight % 2).any():
         count = int((weight % 2).sum())
         reader.tell(
-            f"{place}/weight", f"{count:,} of {weight.size:,} numbers are odd; weights of 8 bits go in steps of 2"
+            f"{place}/weight", f"has {count:,} odd numbers of {weight.size:,}; weights of 8 bits go in steps of 2"
         )
     if moves is None:
         return None
