@@ -13,6 +13,7 @@ ROLES = {
     "train.py": "trains every stage",
     "evaluate.py": "scores a checkpoint",
     "export.py": "writes the files of the device",
+    "slayer_net.py": "the nets in the blocks of lava-dl, for stages in time",
     "spec.lock.json": "the resolved spec: what train.py reads",
     "requirements.txt": "what has to be installed",
 }
@@ -31,6 +32,7 @@ def readme(model: Model, lock: Mapping[str, Any], files: Sequence[str]) -> str:
         *_shapes(lock),
         *_data(lock),
         *_stages(lock),
+        *_in_time(lock),
         *_contents(files),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
@@ -80,6 +82,25 @@ def _stages(lock: Mapping[str, Any]) -> list[str]:
         return []
     head = "| stage | from | length | lr | quantised |\n|-|-|-|-|-|\n"
     return ["## Stages", head + "\n".join(f"| {row} |" for row in rows)]
+
+
+def _in_time(lock: Mapping[str, Any]) -> list[str]:
+    """What stages are that run in time, and what may train them."""
+    timed = [stage for stage in lock["stages"] if (stage.get("quantize") or {}).get("events")]
+    if not timed:
+        return []
+    steps = sorted({stage["steps"] for stage in timed if stage.get("steps")})
+    length = " or ".join(map(str, steps))
+    return [
+        "## In time",
+        f"Stages with `events` train on clips [N, C, H, W, T] of {length or 'T'} frames, with weights of 8 bits and neurons "
+        "that send what has changed. `detc env loihi2` makes an environment with lava-dl: `detc train` uses it by itself, and "
+        "these stages then train through `slayer_net.py`. Without it, or with `--engine detrt`, they train in detrt's own "
+        "forward, which gives the same outputs and gradients. Scores are those of the chip, where every layer takes a step.",
+        "Once exported:",
+        "```\ndetc run artifacts video.mp4 -o out/      # detections and events, frame by frame, as on the chip\n"
+        "python artifacts/run_netx.py video.mp4    # the same in lava's netx, where that is installed\n```",
+    ]
 
 
 def _contents(files: Sequence[str]) -> list[str]:

@@ -50,6 +50,8 @@ def test_the_blocks_of_yolo_kp(golden):
     files = files_of(ROOT / "specs/yolo_kp.det", "kapoho_point", classes="11")
     golden("codegen/yolo_kp_slayer_net.py.txt", files["slayer_net.py"])
     assert 'main(YoloKp, LOCK, slayer={"yolo_kp": "slayer_net"})' in files["train.py"]
+    assert "| `slayer_net.py` | the nets in the blocks of lava-dl" in files["README.md"]
+    assert "clips [N, C, H, W, T] of 4 frames" in files["README.md"] and "detc env loihi2" in files["README.md"]
     assert max(map(len, files["slayer_net.py"].splitlines())) <= 120
 
 
