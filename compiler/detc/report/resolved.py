@@ -31,7 +31,7 @@ def resolved_text(compilation: Compilation, terminal: Terminal) -> str:
     if program.target is not None:
         about = [
             f"  {' < '.join(program.target.lineage)}",
-            f"  {len(program.target.placeholders())} facts without a source",
+            f"  without a source: {len(program.target.placeholders())} of its facts",
         ]
         sections.append((f"target {program.target.name}", about + _settings(program.target.params.values(), terminal)))
     if program.overrides:

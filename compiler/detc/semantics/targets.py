@@ -198,6 +198,8 @@ def _params(
     for name, (item, scope) in declared.items():
         at = Reader(scope.with_names(values), TARGET, context.sources, context.findings)
         read = read_param(item, at, overrides, "target.")
+        if read is None and f"target.{name}" in overrides.entries:  # told; the default serves to judge the rest
+            read = read_param(item, at, Overrides(), "target.")
         if read is None:
             values[name] = BROKEN
         else:
@@ -312,7 +314,9 @@ def _remedy(name: str, context: Context) -> str:
     )
     if 0 < len(longer) <= MOST_LONGER:
         return f"did you mean {' or '.join(longer)}?"
-    near = closest(name, names(context))
+    family, _, short = name.rpartition(".")
+    near = closest(short, names(context))
+    near = f"{family}.{near}" if near and family in names(context) else near
     own = ", ".join(sorted(library(context).blocks))
     listed = "`detc targets` lists those that come with detc"
     return f"did you mean `{near}`?" if near else f"known here: {own}; {listed}" if own else listed

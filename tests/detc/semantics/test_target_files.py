@@ -146,6 +146,11 @@ def test_targets_beside_the_spec_are_found(tmp_path: Path) -> None:
     assert majors is not None and majors.value == 2 and majors.span.file.endswith("mychip.det")
 
 
+def test_a_board_with_a_typo_behind_its_family(tmp_path: Path) -> None:
+    finding = errors(program_of(tmp_path, MODEL + "deploy d on loihi2.kapoho_poin { model = tiny }"))[0]
+    assert (finding.code, finding.help) == ("TGT120", "did you mean `loihi2.kapoho_point`?")
+
+
 def test_an_unknown_target_lists_what_there_is(tmp_path: Path) -> None:
     finding = errors(program_of(tmp_path, MODEL + BOARD, target="gti580"))[0]
     assert (finding.code, finding.help) == ("TGT120", "did you mean `gti5801`?")

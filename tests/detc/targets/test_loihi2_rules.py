@@ -213,6 +213,17 @@ def test_activity_is_the_users_to_set() -> None:
     assert default["cores"] == measured["cores"]
 
 
+def test_a_wrong_activity_is_one_mistake_and_its_default_judges_the_rest() -> None:
+    for wrong, code in (("2", "PAR122"), ("much", "PAR121")):
+        done = compile_spec(find_spec("yolo_kp4"), "kapoho_point", {"image": "96", "target.activity": wrong})
+        assert [f.code for f in done.findings if f.level == "error"] == [code] and "cores" in done.metrics
+
+
+def test_a_bias_before_the_read_out_is_just_left_out(loihi2: Target) -> None:
+    finding = found(judge(begun().layer(8).conv(4, bias=True).sigma(), loihi2), "LOI110")
+    assert finding.help == "write `bias = false`"
+
+
 def test_gates_of_a_deploy_block_judge_cores(tmp_path: Path) -> None:
     spec = spec_of(tmp_path, "deploy board on loihi2.kapoho_point { model = kp  require cores <= 100 }\n")
     done = compile_spec(spec, "kapoho_point", {"image": "224"})

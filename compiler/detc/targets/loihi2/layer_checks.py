@@ -23,7 +23,7 @@ BIAS = Rule(
     """`{name}` has a bias; in a `.net` file a bias is the negative mean of the neurons' norm
 
     Neurons add it to what they have summed up, in every step and with 1/64 as its unit.""",
-    help="write `bias = false`, and `norm = mean_only_batch` in the neurons behind it",
+    help="write `bias = false`{instead}",
 )
 BATCH_NORM = Rule(
     "LOI111",
@@ -144,7 +144,7 @@ def check_layers(graph: Graph, facts: Facts) -> Iterator[Finding]:
     """Every finding on a conv, dense layer or neuron of the lowered graph."""
     for node in graph:
         if isinstance(node.op, Conv | Linear):
-            yield from check_weighted(node, node.op, facts)
+            yield from check_weighted(node, node.op, graph, facts)
         elif isinstance(node.op, Encode | SigmaDelta):
             yield from check_neurons(node, node.op, graph, facts)
     yield from check_stored_thresholds(graph, facts)
@@ -154,7 +154,7 @@ def at(fact: Fact, node: Node) -> tuple[Related, ...]:
     return (place(fact), *used_at(node))
 
 
-def check_weighted(node: Node, op: Conv | Linear, facts: Facts) -> Iterator[Finding]:
+def check_weighted(node: Node, op: Conv | Linear, graph: Graph, facts: Facts) -> Iterator[Finding]:
     """What stands in a layer besides its weights: a bias, a folded batch norm, a fused activation, uneven padding."""
     kind = f"op.{op.name}"
     if isinstance(op, Conv) and op.batch_norm:
@@ -162,7 +162,9 @@ def check_weighted(node: Node, op: Conv | Linear, facts: Facts) -> Iterator[Find
         if not holds(fact, True):
             yield BATCH_NORM(node.span, related=at(fact, node), name=node.name)
     elif not holds(facts[f"{kind}.bias"], op.bias):
-        yield BIAS(node.at("bias"), related=at(facts[f"{kind}.bias"], node), name=node.name)
+        normed = any(isinstance(user.op, SigmaDelta) for user in graph.users(node.name))
+        instead = ", and `norm = mean_only_batch` in the neurons behind it" if normed else ""
+        yield BIAS(node.at("bias"), related=at(facts[f"{kind}.bias"], node), name=node.name, instead=instead)
     fact, activation = facts[f"{kind}.activation"], op.activation[0] if op.activation else "none"
     if not holds(fact, activation):
         yield FUSED(node.span, related=at(fact, node), name=node.name, actual=activation)
