@@ -26,7 +26,8 @@ BLOCK = 8
 
 @dataclass(frozen=True, slots=True)
 class LayerCost:
-    """Means over the frames: `events` sent of `neurons`, synaptic `operations` done of `dense` that all values would take.
+    """Means over the frames: `events` sent of `neurons` that can (a read-out sends none), synaptic `operations` done of
+    `dense` that all values would take.
     `cores` as the plan has them; None of what takes none."""
 
     name: str
@@ -67,9 +68,9 @@ class Cost:
             rows.append(
                 [
                     x.name,
-                    f"{x.neurons:,}",
-                    f"{x.events:,.1f}",
-                    f"{x.events / max(x.neurons, 1):.2%}",
+                    f"{x.neurons:,}" if x.neurons else "",
+                    f"{x.events:,.1f}" if x.neurons else "",
+                    f"{x.events / x.neurons:.2%}" if x.neurons else "",
                     f"{x.operations:,.0f}",
                     f"{x.operations / x.dense:.2%}" if x.dense else "",
                     "" if x.cores is None else str(x.cores),
@@ -113,7 +114,8 @@ def _layer(
     weighted = isinstance(layer, Conv | Dense)
     dense = _dense(layer, net.network.shapes[i - 1], shape) if isinstance(layer, Conv | Dense) else 0
     own = cores.get((net.name, net.names[i])) if weighted else None
-    return LayerCost(model.label(net, i), prod(shape), round(events, 2), round(operations, 1), dense, own)
+    sending = 0 if isinstance(layer, Conv | Dense) and layer.sigma else prod(shape)
+    return LayerCost(model.label(net, i), sending, round(events, 2), round(operations, 1), dense, own)
 
 
 def _dense(layer: Conv | Dense, before: Shape, shape: Shape) -> int:
