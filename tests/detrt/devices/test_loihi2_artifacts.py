@@ -153,6 +153,7 @@ def test_every_mistake_of_a_checkpoint_is_told_at_once(tmp_path):
     del state["network.conv0.weight"]
     state["network.conv1.neuron.norm.running_mean"][2] = np.nan
     state["network.conv2.weight"] = np.zeros((3, 3))
+    state["network.conv1.neuron.threshold"] = np.array([1e30], np.float32)
     lock["plan"]["nets"][0]["layers"][2]["neuron"]["activation"] = None
     with pytest.raises(DetrtError) as told:
         export(lock, state, None, tmp_path / "a")
@@ -160,6 +161,7 @@ def test_every_mistake_of_a_checkpoint_is_told_at_once(tmp_path):
         "network.encode.threshold: is 0.01; below 1/64",
         "network.conv0.weight: is missing",
         "network.conv1.neuron.norm.running_mean: has numbers that are not finite",
+        "network.conv1.neuron.threshold: is 1e+30; the device holds thresholds up to 2047",
         "conv1: has no relu",
         "network.conv2: weights of shape (3, 3)",
     ):
@@ -254,7 +256,7 @@ def test_what_a_frame_costs(made, tmp_path, capsys):
         ("encode1", 768, None),
         ("conv0", 384, 1),
         ("conv1", 96, 1),
-        ("conv2", 224, 1),
+        ("conv2", 0, 1),
     ]
     assert layers[1]["dense"] == 6 * 3 * 9 * 64 and 0 < layers[1]["operations"] < layers[1]["dense"]
     assert 0 < layers[0]["events"] < 768 and layers[3]["events"] == 0

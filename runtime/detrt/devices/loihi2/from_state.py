@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from detrt.devices.loihi2.netlayers import LARGEST_THRESHOLD
 from detrt.devices.loihi2.network import WEIGHT_SCALE, Conv, Dense, Flatten, Input, Ints, Layer, Network
 from detrt.devices.loihi2.plan import LayerPlan, NetPlan, NeuronPlan
 from detrt.errors import DetrtError
@@ -156,6 +157,9 @@ class _Reading:
             self.problems.append(f"{name}: has a value a channel, and a `.net` file holds one for the layer")
             return 0
         found = int(np.floor(values.ravel()[0] * WEIGHT_SCALE))
+        if found > LARGEST_THRESHOLD:
+            most = LARGEST_THRESHOLD // WEIGHT_SCALE
+            self.problems.append(f"{name}: is {values.ravel()[0]:g}; the device holds thresholds up to {most}")
         if found < 1:
             self.problems.append(
                 f"{name}: is {values.ravel()[0]:g}; below 1/64 the device has 0, and every neuron always sends"
