@@ -51,10 +51,10 @@ def library() -> str:
 def tables() -> dict[str, tuple[str, list[Path]]]:
     """By marker: the content and the pages that have it."""
     found = {"library": (library(), [README])}
-    for path in sorted(HERE.glob("*/recorded/result.json")):
-        example = path.parent.parent
+    for path in sorted(HERE.glob("*/recorded/**/result.json")):
+        example, _, *net = path.parent.relative_to(HERE).parts  # a folder each where an example has several nets
         content = recorded(json.loads(path.read_text(encoding="utf-8")))
-        found[f"recorded: {example.name}"] = (content, [README, example / "README.md"])
+        found[f"recorded: {'/'.join([example, *net])}"] = (content, [README, HERE / example / "README.md"])
     return found
 
 
