@@ -61,7 +61,7 @@ class Quantize(Part):
     activations: ActivationSource | None = None
     folded: str | None = None
     int8: ActivationSource | None = None
-    events: Literal["sigma_delta"] | None = None
+    events: Literal["sigma_delta", "chip"] | None = None
 
     def any(self) -> bool:
         return bool(self.weights or self.activations or self.folded or self.int8 or self.events)

@@ -66,6 +66,13 @@ def test_events_go_on_in_the_stages_behind_and_clips_have_a_length(tmp_path: Pat
     }
 
 
+def test_a_stage_may_train_as_the_chip_runs(tmp_path: Path) -> None:
+    stages = "  stage tune { epochs = 2  quantize events = chip }\n  stage more { start = tune.best  epochs = 1 }"
+    program = read(tmp_path, spec(stages))
+    assert not said(program), said(program)
+    assert [stage.options["quantize"]["events"] for stage in program.stages] == ["chip", "chip"]
+
+
 def test_a_block_may_say_for_all_its_stages_what_only_some_are_about(tmp_path: Path) -> None:
     block = "steps = 5  regularize events = sparsity  multiscale = sizes(32 .. 64, step = 32)  amp = bf16"
     stages = (

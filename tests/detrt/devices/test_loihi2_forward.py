@@ -123,6 +123,27 @@ def test_the_chips_form_of_a_still_picture_does_not_depend_on_how_the_clip_is_cu
     assert torch.equal(whole[..., :4], short)
 
 
+def test_what_the_chips_form_trains_is_what_it_scores():
+    """With the means that stand: the same outputs, and gradients for all that learns. With those of a batch: of its frames."""
+    nets = Nets(3)
+    tensors = {name: torch.from_numpy(value) for name, value in nets.state.items()}
+    for name, value in tensors.items():
+        value.requires_grad_(not name.endswith(("running_mean", "threshold")))
+    clip, net, seen = torch.from_numpy(nets.clip()), net_of(nets.plan), []
+    trained = forward_in_time(net, tensors, clip, delay_shift=True, exact=False)
+    assert torch.equal(trained, forward_in_time(net, tensors, clip, delay_shift=True))
+    assert not torch.equal(trained, forward_in_time(net, tensors, clip))
+    trained.square().sum().backward()
+    assert all(float(v.grad.abs().max()) > 0 for v in tensors.values() if v.requires_grad and v.dim() > 1)
+
+    def batch_means(neuron, sums):
+        seen.append(len(sums))
+        return tensors[f"{neuron.module}.norm.running_mean"]
+
+    forward_in_time(net, tensors, clip, delay_shift=True, exact=False, means=batch_means)
+    assert seen and set(seen) == {clip.shape[-1]}
+
+
 def test_thresholds_of_channels_share_out_the_gradient_of_one_threshold():
     values = torch.from_numpy(np.random.RandomState(0).normal(0, 0.2, [6, 2, 3, 4, 4]).astype(np.float32))
     one = torch.tensor([0.1], requires_grad=True)

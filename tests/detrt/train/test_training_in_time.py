@@ -9,10 +9,12 @@ import pytest
 import tiny_events
 import torch
 
+from detrt.devices.loihi2.engines import choose_engine
 from detrt.devices.loihi2.events import counting, penalties
 from detrt.devices.loihi2.stages import EventsNet, clipped, prepare
 from detrt.errors import DetrtError
 from detrt.heads import build_head
+from detrt.layers.neurons import MeanOnly
 from detrt.page import write_run_page
 
 SPARSITY = {"events": {"weight": 0.5, "rate": 0.01}}
@@ -92,6 +94,23 @@ def test_less_is_sent_where_events_cost():
             model(clip)
         rates.append(counts.figures(lambda sums: sums)["event_rate/conv1"])
     assert rates[-1] < 0.8 * rates[0]
+
+
+def test_a_stage_may_train_the_form_that_is_scored():
+    """Once its means stand still, a net trained as the chip runs gives what is scored; one trained as lava-dl's does not."""
+    clip = torch.rand(2, 3, 28, 28, 6)
+    for form, same in (("chip", True), ("sigma_delta", False)):
+        model = in_time(quantize={"events": form})
+        for _ in range(3):
+            model.train()(clip)  # means that are not 0
+        scored = model.eval()(clip)
+        model.train()
+        for module in model.modules():
+            if isinstance(module, MeanOnly):
+                module.eval()
+        assert torch.equal(model(clip), scored) is same
+        chosen = choose_engine(model, "auto", None)
+        assert chosen is not None and ("quantize events = chip" in chosen.why) is same
 
 
 def test_a_batch_without_an_object_gives_numbers():

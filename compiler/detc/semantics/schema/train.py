@@ -147,7 +147,12 @@ PER_STAGE: tuple[Key, ...] = (
     Key("quantize.weights", Maybe(Word(("masks",))), None),
     Key("quantize.activations", Maybe(Dotted("the caps of a calibration stage, such as `measure.caps`")), None),
     Key("quantize.folded", Maybe(Word(("u5",))), None),
-    Key("quantize.events", Maybe(Word(("sigma_delta",))), None, "the net runs in time and its neurons send events"),
+    Key(
+        "quantize.events",
+        Maybe(Word(("sigma_delta", "chip"))),
+        None,
+        "the net runs in time and its neurons send events: trained as lava-dl does, or as the chip runs it",
+    ),
     Key("quantize.int8", Maybe(Dotted("the ranges of a calibration stage, such as `ptq.ranges`")), None),
     Key("calibrate.caps", Maybe(Choice(CAPS)), None, "measure activation caps instead of training"),
     Key("calibrate.ranges", Maybe(Choice(RANGES)), None, "measure the ranges of int8 instead of training"),

@@ -46,6 +46,8 @@ def choose_engine(model: nn.Module, wanted: str, module: str | None) -> Chosen |
 
 def _hindrance(model: EventsNet, module: str | None) -> str:
     """Why lava-dl cannot train the model here; nothing where it can."""
+    if model.as_chip:
+        return "`quantize events = chip` trains the chip's form, which lava-dl's blocks have not"
     if not has_slayer():
         return "lava-dl is not installed here (`detc env loihi2` makes an environment with it)"
     if module is None:

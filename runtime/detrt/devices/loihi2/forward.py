@@ -25,7 +25,7 @@ from detrt.devices.loihi2.plan import LayerPlan, NetPlan, NeuronPlan
 See = Callable[[LayerPlan, Tensor], None]
 """Called with the messages [T, N, ..] of each layer that sends some, for the frames: without what it sent before the first."""
 Means = Callable[[NeuronPlan, Tensor], Tensor]
-"""The means [C] that a layer with a norm subtracts from its sums [T, N, C, ..]."""
+"""The means [C] that a layer with a norm subtracts from its sums [T, N, C, ..]; in the chip's form of the frames alone."""
 Wrapped = Callable[[LayerPlan, int], None]
 """Called with the number of sums of a layer that left the chip's 24 bits."""
 
@@ -43,15 +43,18 @@ def forward_in_time(
     x: Tensor,
     *,
     delay_shift: bool = False,
+    exact: bool | None = None,
     means: Means | None = None,
     see: See | None = None,
     wrapped: Wrapped | None = None,
 ) -> Tensor:
     """Output [N, O, h, w, T] (of a dense layer [N, O, T]) of a clip x [N, C, H, W, T], float32, as the data encodes it.
-    Output too is float32, which holds it exactly below 2^7.
+    Output too is float32, which holds it exactly below 2^7. `exact` (default: as `delay_shift`) has the chip's arithmetic: sums
+    that no rounding touches and that wrap, thresholds as stored; training goes without.
 
     `tensors` are the model's parameters and buffers by name. `means` are those of `tensors` unless given. All states begin at 0.
     """
+    exact = delay_shift if exact is None else exact
     n, *sides, steps = x.shape
     x = x.movedim(-1, 0).flatten(0, 1).contiguous(memory_format=torch.channels_last).reshape(steps, n, *sides)
     late = 0
@@ -60,26 +63,27 @@ def forward_in_time(
             x = x.flatten(2)
             continue
         if layer.weighted:
-            x = _summed(layer, tensors, x, delay_shift, wrapped)
+            x = _summed(layer, tensors, x, delay_shift, exact, wrapped)
             late += int(delay_shift)
             if layer.sigma or layer.neuron is None:
                 break
             if layer.neuron.norm:
-                mean = means(layer.neuron, x) if means else tensors[f"{layer.neuron.module}.norm.running_mean"]
+                running = tensors[f"{layer.neuron.module}.norm.running_mean"]
+                mean = means(layer.neuron, x[late : late + steps] if delay_shift else x) if means else running
                 x = x - _channels(q8(mean), x)
             if layer.neuron.activation == "relu":
                 x = F.relu(x)
         else:
             x = q8(x)
         assert layer.neuron is not None  # as the plan was checked
-        x = _sent(layer.neuron, tensors, x, delay_shift)
+        x = _sent(layer.neuron, tensors, x, exact)
         if see is not None:
             see(layer, x[late : late + steps])
         x, late = _begun_late(x, layer.delay), late + layer.delay
     return x[late : late + steps].movedim(0, -1).float()
 
 
-def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor], as_chip: bool = True) -> Tensor:
+def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor], exact: bool = True) -> Tensor:
     """The weights of a layer before they are rounded, [O, I / groups, kh, kw] or [O, I]: of the chip in float64.
 
     Of a weight norm, direction and length are multiplied in float64 for the chip, where the order of a sum decides no rounding
@@ -87,9 +91,9 @@ def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor], as_chip: bool = T
     """
     if not layer.weight_norm:
         weight = tensors[f"{layer.module}.weight"]
-        return weight.double() if as_chip else weight
+        return weight.double() if exact else weight
     direction, length = (tensors[f"{layer.module}.weight_{part}"] for part in "vg")
-    if not as_chip:
+    if not exact:
         lengthened: Tensor = torch._weight_norm(direction, length, 0)
         return lengthened
     norm = direction.double().square().sum(tuple(range(1, direction.dim())), keepdim=True).sqrt()
@@ -97,12 +101,12 @@ def weight_of(layer: LayerPlan, tensors: Mapping[str, Tensor], as_chip: bool = T
 
 
 def _summed(
-    layer: LayerPlan, tensors: Mapping[str, Tensor], x: Tensor, as_chip: bool, wrapped: Wrapped | None
+    layer: LayerPlan, tensors: Mapping[str, Tensor], x: Tensor, delay_shift: bool, exact: bool, wrapped: Wrapped | None
 ) -> Tensor:
     """The sums of all steps up to each of what arrives from the layer before, [T, N, O, ..]; of the chip a step longer."""
-    weight = q8(weight_of(layer, tensors, as_chip)).to(x.dtype)
-    if not as_chip:
-        return _products(layer, x, weight).cumsum(0)
+    weight = q8(weight_of(layer, tensors, exact)).to(x.dtype)
+    if not exact:
+        return _begun_late(_products(layer, x, weight), int(delay_shift)).cumsum(0)
     bound = _largest(x) * float(weight.detach().abs().flatten(1).sum(1).max())
     if bound >= EXACT_FLOAT32 or not _sums_directly(x):
         x, weight = x.double(), weight.double()
@@ -112,7 +116,7 @@ def _summed(
         if wrapped is not None:
             wrapped(layer, int((held != z).sum()))
         z = held
-    z = _begun_late(z, 1)
+    z = _begun_late(z, int(delay_shift))
     total = z.cumsum(0)
     # The first sum that float32 cannot hold is itself beyond the bound, so this look finds it.
     if total.dtype == torch.float32 and _largest(total) >= EXACT_FLOAT32 - ROOM:
@@ -140,9 +144,9 @@ def _products(layer: LayerPlan, x: Tensor, weight: Tensor) -> Tensor:
     return made.reshape(steps, n, *made.shape[1:])
 
 
-def _sent(neuron: NeuronPlan, tensors: Mapping[str, Tensor], x: Tensor, as_chip: bool) -> Tensor:
+def _sent(neuron: NeuronPlan, tensors: Mapping[str, Tensor], x: Tensor, exact: bool) -> Tensor:
     threshold = tensors[f"{neuron.module}.threshold"]
-    if as_chip or not neuron.trainable:
+    if exact or not neuron.trainable:
         threshold = stored(threshold.detach())
     if len(threshold) > 1:
         threshold = _channels(threshold, x)

@@ -21,6 +21,8 @@ Lock = Mapping[str, Any]
 Watch = Callable[[str, Tensor], None]
 """Called with the label of each layer that sends messages, and these: [T, N, ..], for the frames alone."""
 
+AS_CHIP = "chip"
+"""What `quantize events` is where messages arrive a step later in training too."""
 DEFAULT_STEPS = 1
 """Steps for which a picture is held where neither stage nor input says how many."""
 
@@ -29,11 +31,12 @@ class EventsNet(nn.Module):
     """A generated model whose forward runs the nets of the lock's plan in time over its own modules.
 
     Modules, parameters and their names are those of the model. Training is lava-dl's, through its own blocks where there is an
-    `engine`; in eval mode a clip comes out as from the integer simulator, bit for bit.
+    `engine`, or in the chip's form if `as_chip`; in eval mode a clip comes out as from the integer simulator, bit for bit.
     """
 
     nets: tuple[NetPlan, ...]
     steps: int
+    as_chip: bool
     engine: SlayerEngine | None
     watch: Watch | None
     overflows: dict[str, int]
@@ -77,7 +80,9 @@ class EventsNet(nn.Module):
         if self.training and self.engine is not None:
             return self.engine(net, tensors, clip, see=see, still=self._still(net))
         if self.training:
-            return forward_in_time(net, tensors, clip, means=self._means, see=see)
+            return forward_in_time(
+                net, tensors, clip, delay_shift=self.as_chip, exact=False, means=self._means, see=see
+            )
         return forward_in_time(net, tensors, clip, delay_shift=True, see=see, wrapped=wrapped)
 
     def _structured(self, made: Sequence[Tensor]) -> Tensor | dict[str, Tensor | list[Tensor]]:
@@ -140,7 +145,8 @@ def prepare(
     The very same module has another class from then on; it can be copied, wrapped and saved as before. DetrtError without
     a plan.
     """
-    if not (stage.get("quantize") or {}).get("events"):
+    events = (stage.get("quantize") or {}).get("events")
+    if not events:
         return model
     nets = read_nets(lock)
     if not isinstance(model, EventsNet):
@@ -148,6 +154,7 @@ def prepare(
         model.__class__ = _events_class(kind)
     assert isinstance(model, EventsNet)
     model.nets, model.engine, model.watch, model.overflows = nets, None, None, {}
+    model.as_chip = events == AS_CHIP
     model.steps = int(stage.get("steps") or nets[0].steps or DEFAULT_STEPS)
     return model
 
