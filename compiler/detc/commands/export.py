@@ -37,5 +37,6 @@ def run(args: argparse.Namespace) -> int:
             return refuse(f"`{args.spec}` lies in the build {build}", remedy)
         return refuse(folder, f"build and train first: detc train {args.spec} --target NAME")
     if not (folder / "export.py").is_file():
-        return refuse(f"{folder} was built without a target or without stages", "build with --target NAME")
+        remedy = "build with --target NAME, of a spec with a `train` block"
+        return refuse(f"{folder} was built without a target or without stages", remedy)
     return run_program(folder, "export.py", args.rest)

@@ -18,7 +18,7 @@ QUESTION = """
 import importlib.util
 from importlib.metadata import version
 import detrt
-assert importlib.util.find_spec("lava.lib.dl.slayer")
+assert all(map(importlib.util.find_spec, ("lava.lib.dl.slayer", "pydantic", "safetensors", "cv2")))
 print(version("torch"))
 """
 PATIENCE = 60.0
@@ -48,10 +48,12 @@ def python_for(folder: Path, arguments: Sequence[str], own_paths: Sequence[str])
 
 
 def _runs_in_time(folder: Path) -> bool:
-    """Whether the build has nets in lava-dl's blocks and a stage that runs in time."""
+    """Whether the build has nets in lava-dl's blocks and a stage that trains their form."""
     try:
         lock: Any = json.loads((folder / "spec.lock.json").read_text(encoding="utf-8"))
-        return (folder / "slayer_net.py").is_file() and any(stage["quantize"].get("events") for stage in lock["stages"])
+        return (folder / "slayer_net.py").is_file() and any(
+            stage["quantize"].get("events") == "sigma_delta" for stage in lock["stages"]
+        )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return False
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -226,6 +229,17 @@ def test_a_picture_of_another_size(model):
 def test_the_package_offers_it():
     package = backend("kapoho_point", ["loihi2"])
     assert package.export is export and package.load_artifacts is load_artifacts
+
+
+def test_the_program_beside_it_says_where_lava_is_missing(made, tmp_path):
+    np.save(tmp_path / "frames.npy", np.zeros((1, 16, 16, 3), np.uint8))
+    command = [sys.executable, "-S", "-c"]
+    code = "import sys, runpy; sys.modules['lava'] = None; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], {}, '__main__')"
+    around = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    given = [str(made / "run_netx.py"), str(tmp_path / "frames.npy")]
+    done = subprocess.run([*command, code, *given], env=around, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "netx does not import" in done.stderr and "`detc env loihi2` makes a Python where it does" in done.stderr
 
 
 def test_the_program_beside_it_decodes_alike(made, model):

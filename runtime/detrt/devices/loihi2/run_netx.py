@@ -120,12 +120,18 @@ def run_net(path: Path, frames: Any, spike_exp: int, on_chip: bool) -> Any:
 def import_netx() -> Any:
     """lava.lib.dl.netx; where detrt is installed, with what lava needs under newer Pythons."""
     try:
-        from detrt.devices.loihi2.shim import import_netx as patched
-    except ImportError:
-        import lava.lib.dl.netx as netx
+        try:
+            from detrt.devices.loihi2.shim import import_netx as patched
+        except ImportError:
+            import lava.lib.dl.netx as netx
 
-        return netx
-    return patched()
+            return netx
+        return patched()
+    except Exception as error:  # of whatever kind: under Python 3.11, a dataclass of lava-nc 0.10.0 is a ValueError
+        said = str(error).splitlines()[0]
+        sys.exit(
+            f"lava's netx does not import in {sys.executable}: {said}\n`detc env loihi2` makes a Python where it does"
+        )
 
 
 def decode(maps: list[Any], options: dict[str, Any]) -> list[tuple[float, int, list[float]]]:
