@@ -91,12 +91,15 @@ def _in_time(lock: Mapping[str, Any]) -> list[str]:
         return []
     steps = sorted({stage["steps"] for stage in timed if stage.get("steps")})
     length = " or ".join(map(str, steps))
+    own = [stage["id"] for stage in timed if stage["quantize"]["events"] == "chip"]
+    always = f" {_text(', '.join(own))}: always there, for lava-dl has not the chip's form." if own else ""
     return [
         "## In time",
         f"Stages with `events` train on clips [N, C, H, W, T] of {length or 'T'} frames, with weights of 8 bits and neurons "
         "that send what has changed. `detc env loihi2` makes an environment with lava-dl: `detc train` uses it by itself, and "
         "these stages then train through `slayer_net.py`. Without it, or with `--engine detrt`, they train in detrt's own "
-        "forward, which gives the same outputs and gradients. Scores are those of the chip, where every layer takes a step.",
+        f"forward, which gives the same outputs and gradients.{always} Scores are those of the chip, where every layer takes "
+        "a step.",
         "Once exported:",
         "```\ndetc run artifacts video.mp4 -o out/      # detections and events, frame by frame, as on the chip\n"
         "python artifacts/run_netx.py video.mp4    # the same in lava's netx, where that is installed\n```",

@@ -52,6 +52,8 @@ def test_the_blocks_of_yolo_kp(golden):
     assert 'main(YoloKp, LOCK, slayer={"yolo_kp": "slayer_net"})' in files["train.py"]
     assert "| `slayer_net.py` | the nets in the blocks of lava-dl" in files["README.md"]
     assert "clips [N, C, H, W, T] of 4 frames" in files["README.md"] and "detc env loihi2" in files["README.md"]
+    chip = files_of(ROOT / "specs/yolo_kp.det", "kapoho_point", **{"train.steps.tune.quantize.events": "chip"})
+    assert "steps.tune: always there" in chip["README.md"] and "always there" not in files["README.md"]
     assert max(map(len, files["slayer_net.py"].splitlines())) <= 120
 
 
