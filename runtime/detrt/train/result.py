@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -97,7 +98,7 @@ def write_result(
             "params": lock.spec.params,
             "overrides": lock.spec.overrides,
         },
-        "command": sys.argv,
+        "command": [_from_here(word) for word in sys.argv],
         "verdict": verdict,
         "versions": versions(),
         "threads": torch.get_num_threads(),
@@ -108,6 +109,12 @@ def write_result(
     path = folder.path / "result.json"
     write_text(path, json.dumps(content, indent=2, sort_keys=True) + "\n")
     return path
+
+
+def _from_here(word: str) -> str:
+    """A word of the command; a path below the working folder without the way there, which is no one else's."""
+    here = str(Path.cwd())
+    return os.path.relpath(word, here) if word.startswith(here + os.sep) else word
 
 
 def _stage(folder: RunFolder, result: StageResult) -> dict[str, Any]:
