@@ -103,6 +103,7 @@ ERRORS: list[tuple[str, Make]] = [
     ("LOI123", lambda: neurons(threshold=1 / 65)),
     ("LOI126", lambda: neurons(message=24)),
     ("LOI127", lambda: neurons(delay=1)),
+    ("LOI128", lambda: neurons(threshold=8.0)),
     ("LOI140", lambda: Chain(224).encode().layer(16).head(4)),
     ("LOI141", lambda: Chain(60).encode().flatten().dense(4).head(2)),
 ]
@@ -112,6 +113,7 @@ FINE: list[Make] = [
     lambda: begun().flatten().linear(8, weight_norm=True).neurons(norm="mean_only_batch", delay=62).head(4),
     lambda: weights("fixed", 8, 64),
     lambda: neurons(threshold=1 / 64),
+    lambda: neurons(threshold=7.984375),
     lambda: neurons(message=16, norm="mean_only_batch"),
     lambda: Chain(16, 256, 1).encode().layer(4, s=2).head(2),
 ]

@@ -16,6 +16,7 @@ from detc.semantics.program import Fact
 from detc.targets.bounds import allowed, ends, holds, place, words
 from detc.targets.facts import Facts
 from detc.targets.loihi2.layers import used_at
+from detc.targets.loihi2.ranges import Scales
 
 BIAS = Rule(
     "LOI110",
@@ -107,6 +108,14 @@ THRESHOLD = Rule(
 
     With a threshold of 0 every neuron sends in every step, and nothing is won by events.""",
     help="use at least {remedy}",
+)
+MUTE = Rule(
+    "LOI128",
+    "error",
+    """the neurons `{name}` have threshold {actual}; a message carries changes below ±{most}
+
+    A change of at least the threshold is sent as one message, times 64 * 2^spike_exp, which would leave its bits.""",
+    help="write a threshold below {most}; 0.1 is what the nets of lava-dl have",
 )
 FLOORED = Rule(
     "LOI124",
@@ -217,6 +226,10 @@ def check_neurons(node: Node, op: Encode | SigmaDelta, graph: Graph, facts: Fact
             stored=stored,
             remedy=words(fact.value / scale),
         )
+    most = Scales.of(facts).message
+    if op.threshold >= most:
+        related = at(facts["type.message.bits"], node)
+        yield MUTE(node.at("threshold"), related=related, name=node.name, actual=words(op.threshold), most=words(most))
     if op.trainable:
         related = at(facts["type.threshold.scale"], node)
         yield LEARNED(node.at("trainable"), related=related, name=node.name, scale=words(scale))
