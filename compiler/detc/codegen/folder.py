@@ -195,11 +195,12 @@ def _clear_leftovers(final: Path) -> None:
     """Removes temporary files of builds that were killed: those whose process is gone."""
     for left in final.parent.glob(f".{final.name}.*.tmp"):
         number = left.name.split(".")[-2]
-        if number.isdigit() and not _alive(int(number)):
+        if number.isdigit() and not alive(int(number)):
             left.unlink(missing_ok=True)
 
 
-def _alive(process: int) -> bool:
+def alive(process: int) -> bool:
+    """Whether a process of this number runs, as far as can be told."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:

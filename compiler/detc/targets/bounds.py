@@ -1,10 +1,12 @@
-"""A target's facts as bounds: does a value keep one, how is it said, where does it stand."""
+"""A target's facts as bounds: does a value keep one, how is it said, where do it and a node stand."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from detc.diagnostics import Related
+from detc.diagnostics.finding import USED_HERE
+from detc.ir.graph import Node
 from detc.semantics.program import Fact
 
 _COMPARE = {
@@ -71,3 +73,8 @@ def allowed(fact: Fact) -> str:
 def place(fact: Fact) -> Related:
     """The target's line that states the bound, for the second half of a finding."""
     return Related(fact.span, f"the limit ({fact.source})" if fact.source else "the limit (no source yet)")
+
+
+def used_at(node: Node) -> tuple[Related, ...]:
+    """The calls that led to a node, for findings inside a block."""
+    return tuple(Related(span, USED_HERE) for span in node.via if span != node.span)

@@ -6,15 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from detc.diagnostics import Finding, Related, Rule
-from detc.diagnostics.finding import USED_HERE
+from detc.diagnostics import Finding, Rule
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.activation import Relu
 from detc.ir.ops.combine import Add
 from detc.ir.ops.conv import Conv
 from detc.ir.ops.norm import BatchNorm
 from detc.ir.ops.pool import MaxPool, SamplePool
-from detc.targets.bounds import holds, place
+from detc.targets.bounds import holds, place, used_at
 from detc.targets.facts import Facts
 from detc.targets.gti5801.chain_rules import (
     BRANCH,
@@ -96,11 +95,6 @@ def weight_bits(op: Conv, facts: Facts) -> int:
     if op.weights and len(op.weights) > 1 and isinstance(op.weights[1], int | float):
         return int(op.weights[1])
     return facts.number("type.weight.unmarked")
-
-
-def used_at(node: Node) -> tuple[Related, ...]:
-    """The calls that led to a node, for findings inside a block."""
-    return tuple(Related(span, USED_HERE) for span in node.via if span != node.span)
 
 
 def read_chain(graph: Graph, host: frozenset[str], facts: Facts) -> Chain:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 
 from detc.diagnostics import Finding, Related, Rule
 from detc.semantics.program import Fact
-from detc.targets.bounds import allowed, choices, holds, place, words
+from detc.targets.bounds import allowed, choices, holds, place, used_at, words
 from detc.targets.facts import Facts
-from detc.targets.gti5801.chain import Sublayer, used_at
+from detc.targets.gti5801.chain import Sublayer
 
 KERNEL = Rule(
     "GTI101",

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 from detc.diagnostics import Finding, Related, Rule
 from detc.semantics.program import Model
-from detc.targets.bounds import allowed, holds, place
+from detc.targets.bounds import allowed, holds, place, used_at
 from detc.targets.facts import Facts
-from detc.targets.gti5801.chain import Chain, Sublayer, used_at
+from detc.targets.gti5801.chain import Chain, Sublayer
 from detc.targets.gti5801.checks import at
 
 INPUT = Rule(

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from detc.diagnostics import Finding, Related, Rule
-from detc.targets.bounds import allowed, holds, place
+from detc.targets.bounds import allowed, holds, place, used_at
 from detc.targets.facts import Facts
-from detc.targets.gti5801.chain import Sublayer, used_at
+from detc.targets.gti5801.chain import Sublayer
 from detc.targets.gti5801.mapping import Breach, Major, Mapper
 from detc.targets.gti5801.memory import collides, map_bytes
 from detc.targets.gti5801.memory import place as place_maps

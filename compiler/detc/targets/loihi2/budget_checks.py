@@ -6,10 +6,10 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from detc.diagnostics import Finding, Rule
-from detc.targets.bounds import place
+from detc.targets.bounds import place, used_at
 from detc.targets.facts import Facts
 from detc.targets.loihi2.chain import Chains
-from detc.targets.loihi2.layers import Layer, Net, used_at
+from detc.targets.loihi2.layers import Layer, Net
 from detc.targets.loihi2.metrics import lower_bound
 from detc.targets.loihi2.tiles import Mapped, Mapper, Usage
 from detc.targets.loihi2.what_if import changes

@@ -11,9 +11,9 @@ from detc.ir.graph import Graph, Node
 from detc.ir.ops.combine import Flatten, Identity
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.neuron import Cuba, Encode, Sigma, SigmaDelta
-from detc.targets.bounds import holds, place
+from detc.targets.bounds import holds, place, used_at
 from detc.targets.facts import Facts
-from detc.targets.loihi2.layers import Layer, Net, used_at
+from detc.targets.loihi2.layers import Layer, Net
 
 NO_NEURONS = Rule(
     "LOI100",

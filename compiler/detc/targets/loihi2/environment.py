@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from detc.codegen.folder import alive
 from detc.targets.loihi2.own_wheel import wheel_of_installation
 
 PLACE = ".venv-loihi"
@@ -251,15 +252,5 @@ def _clear_leftovers(place: Path) -> None:
     """Removes what was left by makers that were killed: those whose process is gone."""
     for left in place.parent.glob(f"{place.name}.*"):
         number, _, kind = left.name.removeprefix(f"{place.name}.").partition(".")
-        if number.isdigit() and kind in ("tmp", "old") and not _alive(int(number)):
+        if number.isdigit() and kind in ("tmp", "old") and not alive(int(number)):
             shutil.rmtree(left, ignore_errors=True)
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except (OSError, OverflowError):
-        return True
-    return True

@@ -13,9 +13,8 @@ from detc.ir.graph import Graph, Node
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.neuron import Encode, SigmaDelta
 from detc.semantics.program import Fact
-from detc.targets.bounds import allowed, ends, holds, place, words
+from detc.targets.bounds import allowed, ends, holds, place, used_at, words
 from detc.targets.facts import Facts
-from detc.targets.loihi2.layers import used_at
 from detc.targets.loihi2.ranges import Scales
 
 BIAS = Rule(

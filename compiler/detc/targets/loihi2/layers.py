@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import prod
 
-from detc.diagnostics import Related
-from detc.diagnostics.finding import USED_HERE
 from detc.ir.graph import Node
 from detc.ir.ops.conv import Conv, Linear
 from detc.ir.ops.neuron import Encode, SigmaDelta
@@ -90,8 +88,3 @@ def module_of(node: Node) -> str:
 def neuron_of(node: Node) -> Neuron:
     assert isinstance(node.op, Encode | SigmaDelta)
     return node.op
-
-
-def used_at(node: Node) -> tuple[Related, ...]:
-    """The calls that led to a node, for findings inside a block."""
-    return tuple(Related(span, USED_HERE) for span in node.via if span != node.span)

@@ -8,10 +8,9 @@ from detc.diagnostics import Finding, Rule
 from detc.ir.graph import Graph, Node
 from detc.ir.ops.neuron import Encode
 from detc.ir.ops.source import Input
-from detc.targets.bounds import holds, place, words
+from detc.targets.bounds import holds, place, used_at, words
 from detc.targets.facts import Facts
 from detc.targets.loihi2.chain import Chains
-from detc.targets.loihi2.layers import used_at
 from detc.targets.loihi2.ranges import Scales, picture_range, risky_sums
 
 STEPS = Rule(
