@@ -249,7 +249,7 @@ def set_defaults(item: tree.AnyItem, scope: Environment) -> None:
         return
     op = _op_named(item.label.id)
     if op is None:
-        hint = remedy(item.label.id, OPS)
+        hint = remedy(item.label.id, [full.rpartition(".")[2] for full in OPS])
         context.refuse(rules.UNKNOWN_NAME, item.label.span, name=item.label.id, remedy=hint, label="not an op")
         return
     values: dict[str, tuple[Any, Span]] = {}

@@ -55,7 +55,7 @@ CALLS = {
     "a wrong unit": ("output y = frame |> conv(3, weights = masked(3 KiB))", ""),
     "wrong numbers of values": ("output y = frame |> conv(divisible(3)) |> conv(max()) |> conv(len(3))", ""),
     "a shared layer on other channels": ("let c = conv(4)\nlet a = frame |> c\noutput y = a |> c", ""),
-    "a default of no op": ("output y = frame |> relu", "default bm { eps = 1 }\ndefault bn { ep = 1 }\ndefault bn { eps = true }"),
+    "a default of no op": ("output y = frame |> relu", "default bm { eps = 1 }\ndefault bn { ep = 1 }\ndefault bn { eps = true }\ndefault sigma_dleta { threshold = 1 }"),
     "host of no layer": ("output y = frame |> host(3)", ""),
 }  # fmt: skip
 
