@@ -16,11 +16,6 @@ Image = NDArray[np.uint8]
 """A picture, uint8 [height, width, 3] in BGR, as OpenCV reads it."""
 
 
-def no_boxes() -> NDArray[np.float32]:
-    """The boxes of a picture without any: float32 [0, 4]."""
-    return np.zeros((0, 4), np.float32)
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class Annotation:
     """Boxes of one picture. `boxes` float32 [n, 4] x1 y1 x2 y2 in pixels, where a box that covers the whole picture
